@@ -1,0 +1,44 @@
+//! What the service *means*: values, rules, decisions, and the ports.
+//!
+//! Nothing here performs I/O, waits, reads a clock, draws randomness or computes a
+//! cryptographic function, so every rule can be tested with a plain function call.
+
+pub mod access_token;
+pub mod assertion;
+mod client;
+mod credential;
+mod fault;
+pub mod grant;
+mod json;
+mod jwk;
+mod jws;
+mod key;
+mod login;
+pub mod management;
+pub mod port;
+mod scope;
+mod secret;
+mod text;
+mod time;
+
+pub use access_token::{AccessTokenClaims, SignedToken, TokenProfile};
+pub use assertion::{AssertionPolicy, AssertionRefusal, ClientAssertion, VerifiedAssertion};
+pub use client::{
+    AuthenticationMethod, Capability, Client, ClientState, InformativeMetadata, Revision,
+    UnknownName,
+};
+pub use credential::{Credential, MAX_SECRETS_PER_CLIENT, SecretHash, SecretSelector, TokenDigest};
+pub use fault::{Fault, FaultKind};
+pub use grant::{Grant, GrantRefusal, GrantRequest, TokenPolicy};
+pub use json::{InvalidJson, JsonObject, parse_object};
+pub use jwk::{InvalidJwk, PublicJwk, PublicKey, SigningAlgorithm};
+pub use jws::{CompactJws, JwsHeader, JwsRejection};
+pub use key::{KeyPolicy, KeySet, KeyState, PrivateKeyPem, RotationRefusal, SigningKey};
+pub use login::{Login, SecretUse};
+pub use scope::{InvalidScope, Scope, ScopeToken};
+pub use secret::ClientSecret;
+pub use text::{
+    Audience, ClaimName, ClientId, ClientName, InvalidText, InvalidTextReason, Issuer, KeyId,
+    Permission, SecretId, SecretName, TokenId,
+};
+pub use time::Timestamp;

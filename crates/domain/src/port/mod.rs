@@ -1,0 +1,43 @@
+//! What the use-cases need from the world, in the domain's own words.
+//!
+//! Rules every port follows:
+//!
+//! - it is object-safe, `Send + Sync`, and held as `Arc<dyn Port>`;
+//! - it is `async` only if an adapter can wait on the network, the disk or a queue;
+//! - absence is `Option`, a conflict the caller can act on is a variant or a `bool`, and
+//!   everything else is a [`Fault`](crate::Fault);
+//! - each method is atomic by itself: there is no transaction object;
+//! - its promises are written as doc comments here and as cases in `contract`.
+
+mod bootstrap_repository;
+mod client_repository;
+mod clock;
+mod credential_repository;
+mod entropy;
+mod health_probe;
+mod key_repository;
+mod last_use;
+mod replay_guard;
+mod secret_hasher;
+mod token_digester;
+mod token_repository;
+mod token_signer;
+mod token_verifier;
+
+pub use bootstrap_repository::BootstrapRepository;
+pub use client_repository::{
+    ClientDirectory, ClientPage, ClientQuery, ClientRepository, InsertClientError, LoginLedger,
+    UpdateClientError,
+};
+pub use clock::Clock;
+pub use credential_repository::CredentialRepository;
+pub use entropy::Entropy;
+pub use health_probe::HealthProbe;
+pub use key_repository::{KeyMaker, KeyRepository, KeyRingInstaller, StoreKeysError};
+pub use last_use::LastUse;
+pub use replay_guard::ReplayGuard;
+pub use secret_hasher::{SecretHasher, Verdict};
+pub use token_digester::TokenDigester;
+pub use token_repository::TokenRepository;
+pub use token_signer::TokenSigner;
+pub use token_verifier::{SignatureVerifier, TokenVerifier};

@@ -1,0 +1,20 @@
+//! Whether a signature is good.
+
+use crate::{CompactJws, PublicJwk};
+
+/// Whether a signature is one of ours. Not `async`: keys are in memory.
+pub trait TokenVerifier: Send + Sync {
+    /// Whether `jws` was signed by the published key that its `kid` names, with the algorithm of
+    /// that key. Without a `kid` it was not.
+    fn is_ours(&self, jws: &CompactJws) -> bool;
+}
+
+/// Whether a signature is a client's.
+pub trait SignatureVerifier: Send + Sync {
+    /// Whether `jws` was signed by `key`, with the algorithm of that key. A key that cannot be
+    /// used (a point that is not on its curve) verifies nothing.
+    fn is_signed_by(&self, jws: &CompactJws, key: &PublicJwk) -> bool;
+
+    /// Whether `key` can verify anything at all: asked once, when it is registered.
+    fn is_usable(&self, key: &PublicJwk) -> bool;
+}
