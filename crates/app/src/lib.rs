@@ -1,1 +1,36 @@
-//! .
+//! What the service *does*: one file for each thing a caller can ask for.
+//!
+//! A use-case fetches through ports, lets the domain decide, and writes. Its dependencies are
+//! public fields: the struct literals of `wiring.rs` are the container.
+
+mod client_metadata;
+mod make;
+mod use_case;
+
+pub use client_metadata::{
+    Authority, ClientChanges, InvalidMetadata, NewClient, RegistrationRules,
+};
+pub use use_case::add_secret::{AddSecret, AddSecretError, AddSecretRequest, AddedSecret};
+pub use use_case::authenticate_client::{
+    AuthenticateClient, AuthenticateClientError, AuthenticatedClient, PresentedCredentials,
+    PresentedSecret,
+};
+pub use use_case::authorize_management::{
+    AuthorizeManagement, AuthorizeManagementError, ManagementAuthentication,
+};
+pub use use_case::bootstrap::{ClaimBootstrapToken, ReplaceBootstrapToken};
+pub use use_case::change_state::{ChangeState, ChangeStateError};
+pub use use_case::delete_client::{DeleteClient, DeleteClientError};
+pub use use_case::ensure_keys::{EnsureKeys, EnsureKeysError};
+pub use use_case::find_client::FindClient;
+pub use use_case::issue_token::{IssueToken, IssueTokenError, IssueTokenRequest, IssuedToken};
+pub use use_case::list_clients::{ListClients, MAX_PAGE};
+pub use use_case::list_secrets::ListSecrets;
+pub use use_case::refresh_keys::RefreshKeys;
+pub use use_case::register_client::{RegisterClient, RegisterClientError, RegisteredClient};
+pub use use_case::revoke_secret::RevokeSecret;
+pub use use_case::revoke_token::{RevokeToken, RevokeTokenError};
+pub use use_case::rotate_keys::{RotateKeys, RotateKeysError};
+pub use use_case::rotate_secret::RotateSecret;
+pub use use_case::token_info::{TokenInfo, TokenInfoError};
+pub use use_case::update_client::{UpdateClient, UpdateClientError};

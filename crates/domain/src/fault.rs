@@ -48,6 +48,19 @@ impl Fault {
         self.kind
     }
 
+    /// The fault with all its causes, for a log or an operator's terminal.
+    #[must_use]
+    pub fn explained(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = self.source();
+        while let Some(error) = source {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            source = error.source();
+        }
+        text
+    }
+
     /// Whether trying again later may succeed.
     #[must_use]
     pub fn is_passing(&self) -> bool {

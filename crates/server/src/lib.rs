@@ -1,1 +1,12 @@
-//! .
+//! The authorization server: routes, configuration, wiring, telemetry, command line.
+
+mod client_document;
+mod command;
+mod http;
+mod serve;
+mod settings;
+mod telemetry;
+mod welcome;
+mod wiring;
+
+pub use command::run;

@@ -1,1 +1,40 @@
-//! .
+//! Every port in process: stores that live as long as the process, the decorators that spare
+//! other stores work, and, behind the feature `testing`, the fakes that use-case tests need.
+//!
+//! A decorator implements the port it wraps (`Cached*`, `WriteBehind`), so neither a use-case nor
+//! a store knows that it is there.
+
+mod bootstrap;
+mod cache_options;
+mod cached_clients;
+mod cached_credentials;
+mod cached_tokens;
+mod clients;
+mod clock;
+mod credentials;
+mod expiring;
+mod keys;
+mod lock;
+mod read_through;
+mod replay_guard;
+mod shared_fault;
+mod single_flight;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod tokens;
+mod uncached_reads;
+mod write_behind;
+
+pub use bootstrap::MemoryBootstrap;
+pub use cache_options::{CacheOptions, CacheStatistics};
+pub use cached_clients::CachedClients;
+pub use cached_credentials::CachedCredentials;
+pub use cached_tokens::CachedTokens;
+pub use clients::MemoryClients;
+pub use clock::SystemClock;
+pub use credentials::MemoryCredentials;
+pub use keys::MemoryKeys;
+pub use replay_guard::MemoryReplayGuard;
+pub use tokens::MemoryTokens;
+pub use uncached_reads::UncachedReads;
+pub use write_behind::WriteBehind;

@@ -1,0 +1,9 @@
+//! How fast it is: raw signing rates, a load generator, and what is needed to put them side by
+//! side. The binaries say how to run them with `--help`.
+
+pub mod http;
+pub mod load;
+pub mod process;
+pub mod raw;
+pub mod statistics;
+pub mod timing;

@@ -1,0 +1,165 @@
+//! Values the suites are written with; use-case tests may use them too.
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use domain::{
+    AuthenticationMethod, Capability, Client, ClientId, ClientState, Credential,
+    InformativeMetadata, JsonObject, PublicJwk, Revision, Scope, SecretHash, SecretId,
+    SecretSelector, Timestamp, TokenId,
+};
+use serde_json::{Value, json};
+
+/// A moment in the year 2030, with milliseconds. Ahead of us, so that no store forgets anything.
+pub const NOW: Timestamp = Timestamp::from_unix_millis(1_900_000_000_123);
+
+/// The last millisecond that a calendar with four digits for the year can name.
+pub const END_OF_9999: Timestamp = Timestamp::from_unix_millis(253_402_300_799_999);
+
+/// A moment `seconds` after [`NOW`].
+#[must_use]
+pub fn later(seconds: u64) -> Timestamp {
+    Timestamp::from_unix_millis(NOW.as_unix_millis() + seconds * 1_000)
+}
+
+/// The value that `raw` spells.
+#[must_use]
+pub fn parsed<T: FromStr>(raw: &str) -> T {
+    raw.parse().ok().unwrap()
+}
+
+/// A client id.
+#[must_use]
+pub fn client_id(raw: &str) -> ClientId {
+    parsed(raw)
+}
+
+/// A secret id.
+#[must_use]
+pub fn secret_id(raw: &str) -> SecretId {
+    parsed(raw)
+}
+
+/// The id of a token or an assertion.
+#[must_use]
+pub fn token_id(raw: &str) -> TokenId {
+    parsed(raw)
+}
+
+/// A JSON object.
+///
+/// # Panics
+///
+/// If `value` is none.
+#[must_use]
+pub fn object(value: &Value) -> JsonObject {
+    value.as_object().unwrap().clone()
+}
+
+/// A client with as little as a client can have.
+#[must_use]
+pub fn client(id: &str) -> Client {
+    Client {
+        id: client_id(id),
+        name: parsed(id),
+        state: ClientState::Public,
+        authentication: AuthenticationMethod::ClientSecretBasic,
+        keys: Vec::new(),
+        capabilities: BTreeSet::new(),
+        permissions: Vec::new(),
+        audience: Vec::new(),
+        scope: Scope::default(),
+        allowed_custom_claims: Vec::new(),
+        metadata: None,
+        informative: InformativeMetadata::default(),
+        created_at: NOW,
+        updated_at: NOW,
+        last_login: None,
+        revision: Revision::FIRST,
+    }
+}
+
+/// A client with as much as a client can have, in characters that stores get wrong.
+#[must_use]
+pub fn full_client(id: &str) -> Client {
+    let mut informative = object(&json!({
+        "client_uri": "https://example.com/?a=1&b='2'",
+        "contacts": ["ops@example.com", "Zoë <zoe@example.com>"],
+        "logo_uri": "https://example.com/logo.png",
+        "policy_uri": "https://example.com/policy",
+        "software_id": "4NRB1-0XZABZI9E6-5SM3R",
+        "software_version": "2.3.1",
+        "tos_uri": "https://example.com/tos",
+    }));
+    Client {
+        name: parsed("Fakturierung – 請求書 \u{1f4b6} \"O'Reilly\" \\ 100% a_b;--"),
+        keys: public_keys(),
+        capabilities: BTreeSet::from([Capability::ClientCredentials, Capability::Introspection]),
+        permissions: vec![parsed("b:write"), parsed("a, lire l'été"), parsed("{\"x\":[]}")],
+        audience: vec![parsed("https://z.example/%20?q"), parsed("aud'ience\"\\"), parsed("a,b")],
+        scope: parsed("write read:all a'b%_"),
+        allowed_custom_claims: vec![parsed("tenant"), parsed("https://claims.example/größe")],
+        metadata: Some(metadata()),
+        informative: InformativeMetadata::take_from(&mut informative).unwrap(),
+        updated_at: later(1),
+        last_login: Some(later(2)),
+        ..client(id)
+    }
+}
+
+/// JSON that survives only in stores that keep JSON as it is.
+#[must_use]
+pub fn metadata() -> JsonObject {
+    object(&json!({
+        "team": {"名前": "支払い", "members": ["ö", "\u{1f600}", ""], "deep": [[[{"er": null}]]]},
+        "": "a member without a name",
+        "nul": "before\u{0}after",
+        "quotes": "' \" \\ / ; -- % _ $1 ?",
+        "numbers": [0, -1, i64::MIN, u64::MAX, 0.1, 1.5e300],
+        "flags": [true, false, null],
+        "$dotted.name": {},
+    }))
+}
+
+/// One key of each kind, with and without a name.
+#[must_use]
+pub fn public_keys() -> Vec<PublicJwk> {
+    let coordinate = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
+    let n = format!("w{}", "A".repeat(339)) + "AQ";
+    [
+        json!({"kty": "RSA", "n": n, "e": "AQAB", "alg": "PS256", "kid": "key 'one' \"%\""}),
+        json!({"kty": "RSA", "n": n, "e": "AQAB"}),
+        json!({"kty": "EC", "crv": "P-256", "x": coordinate, "y": coordinate, "kid": "p256"}),
+        json!({"kty": "OKP", "crv": "Ed25519", "x": coordinate}),
+    ]
+    .iter()
+    .map(|jwk| PublicJwk::parse(&object(jwk)).unwrap())
+    .collect()
+}
+
+/// A secret that never ends, made at [`NOW`].
+#[must_use]
+pub fn credential(id: &str) -> Credential {
+    Credential {
+        id: secret_id(id),
+        name: None,
+        hash: SecretHash::new(format!("$plain${id}")),
+        selector: None,
+        created_at: NOW,
+        expires_at: None,
+        last_used: None,
+    }
+}
+
+/// A secret with everything that a secret can have.
+#[must_use]
+pub fn full_credential(id: &str) -> Credential {
+    Credential {
+        name: Some(parsed("Schlüssel für 'Zoë' \"1\" \\ 100%_ \u{1f511}")),
+        hash: SecretHash::new("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA+/="),
+        selector: Some(SecretSelector(u16::MAX)),
+        expires_at: Some(END_OF_9999),
+        last_used: Some(later(1)),
+        ..credential(id)
+    }
+}

@@ -1,0 +1,80 @@
+//! Clients of another store, remembered.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::port::{ClientRepository, Clock, InsertClientError, UpdateClientError};
+use domain::{Client, ClientId, Fault, Revision};
+
+use crate::cache_options::{CacheOptions, CacheStatistics};
+use crate::read_through::{Keep, ReadThrough};
+
+/// Clients of another store, remembered.
+///
+/// - A client found less than `fresh_for` ago is found without any I/O.
+/// - However many want one client at once, the store is asked once.
+/// - While the store is out, a client is served until `stale_for` has passed since it was loaded,
+///   and the store is asked for it once per `retry_after`. What breaks an invariant is never
+///   hidden so.
+/// - Clients nobody has heard of are not remembered: a million made-up ids take no room.
+/// - Changes made here bite at once, those made elsewhere within `fresh_for`, or when
+///   [`CachedClients::invalidate`] is told of them. While the store is out, within `stale_for`.
+/// - `last_login` may lag behind by as much.
+pub struct CachedClients {
+    store: Arc<dyn ClientRepository>,
+    cache: ReadThrough<ClientId, Option<Arc<Client>>>,
+}
+
+impl CachedClients {
+    /// Remembers the clients of `store`.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn ClientRepository>,
+        options: CacheOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let keep = |client: &Option<_>| if client.is_some() { Keep::Fresh } else { Keep::Not };
+        Self { store, cache: ReadThrough::new(options, clock, keep) }
+    }
+
+    /// Forgets one client: somebody else changed it.
+    pub fn invalidate(&self, id: &ClientId) {
+        self.cache.forget(id);
+    }
+
+    /// How the cache fares.
+    #[must_use]
+    pub fn statistics(&self) -> Arc<CacheStatistics> {
+        self.cache.statistics()
+    }
+}
+
+impl fmt::Debug for CachedClients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CachedClients").field("cache", &self.cache).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl ClientRepository for CachedClients {
+    async fn find(&self, id: &ClientId) -> Result<Option<Client>, Fault> {
+        let load = async { Ok(self.store.find(id).await?.map(Arc::new)) };
+        Ok(self.cache.get(id, load).await?.map(Arc::unwrap_or_clone))
+    }
+
+    async fn insert(&self, client: &Client) -> Result<(), InsertClientError> {
+        let _at_end = self.cache.forget_at_end(&client.id);
+        self.store.insert(client).await
+    }
+
+    async fn update(&self, client: &Client, expected: Revision) -> Result<(), UpdateClientError> {
+        let _at_end = self.cache.forget_at_end(&client.id);
+        self.store.update(client, expected).await
+    }
+
+    async fn remove(&self, id: &ClientId) -> Result<bool, Fault> {
+        let _at_end = self.cache.forget_at_end(id);
+        self.store.remove(id).await
+    }
+}

@@ -1,0 +1,244 @@
+//! The cache behind every `Cached*` decorator.
+
+use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::port::Clock;
+use domain::{Fault, Timestamp};
+use moka::sync::Cache;
+
+use crate::cache_options::{CacheOptions, CacheStatistics};
+use crate::single_flight::{Boarding, SingleFlight};
+
+/// How long an answer is worth keeping.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Keep {
+    /// Not at all: there is no end of what is not there.
+    Not,
+    /// As long as the options say.
+    Fresh,
+    /// Until its room is needed: it will never be another.
+    Always,
+}
+
+/// Answers of a store, each loaded once by however many want it.
+///
+/// - A fresh answer costs no I/O.
+/// - Otherwise one caller per key asks the store, and the others wait for its answer.
+/// - If the store is out, an answer younger than `stale_for` is given, and the store is left
+///   alone for `retry_after`; without one, everybody who waited gets the fault.
+/// - A load that began before [`ReadThrough::forget`] keeps nothing.
+/// - Answers from the future, after a clock jumped back, are not fresh (threat T45).
+pub(crate) struct ReadThrough<K, V> {
+    answers: Cache<K, Answer<V>>,
+    loads: SingleFlight<K, Answer<V>>,
+    keep: fn(&V) -> Keep,
+    options: CacheOptions,
+    clock: Arc<dyn Clock>,
+    statistics: Arc<CacheStatistics>,
+}
+
+#[derive(Clone)]
+struct Answer<V> {
+    value: V,
+    /// Before the store was asked for it.
+    loaded_at: Timestamp,
+    /// When the store was last asked, maybe in vain.
+    checked_at: Timestamp,
+    good_for: Duration,
+}
+
+impl<V> Answer<V> {
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        self.good_for == Duration::MAX
+            || self.checked_at <= now && now.since(self.checked_at) < self.good_for
+    }
+}
+
+impl<K, V> ReadThrough<K, V>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    pub(crate) fn new(options: CacheOptions, clock: Arc<dyn Clock>, keep: fn(&V) -> Keep) -> Self {
+        Self {
+            answers: Cache::new(options.capacity),
+            loads: SingleFlight::default(),
+            keep,
+            options,
+            clock,
+            statistics: Arc::default(),
+        }
+    }
+
+    pub(crate) fn statistics(&self) -> Arc<CacheStatistics> {
+        Arc::clone(&self.statistics)
+    }
+
+    /// The answer for `key`: the one that is kept if it is fresh, else that of `load`.
+    pub(crate) async fn get(
+        &self,
+        key: &K,
+        load: impl Future<Output = Result<V, Fault>>,
+    ) -> Result<V, Fault> {
+        let fresh = || self.answers.get(key).filter(|it| it.is_fresh(self.clock.now()));
+        if let Some(answer) = fresh() {
+            self.statistics.count_hit();
+            return Ok(answer.value);
+        }
+        self.statistics.count_miss();
+        let flight = match self.loads.board(key, fresh) {
+            Boarding::Landed(answer) => return Ok(answer.value),
+            Boarding::Flight(flight) => flight,
+        };
+        let load = async {
+            let asked_at = self.clock.now();
+            match load.await {
+                Ok(value) => Ok(self.answer(value, asked_at)),
+                Err(fault) if fault.is_passing() => self.stale(key).ok_or(fault),
+                Err(fault) => Err(fault),
+            }
+        };
+        let answer = self.loads.fly(key, flight, load, |answer| self.keep(key, answer)).await?;
+        Ok(answer.value)
+    }
+
+    /// Forgets the answer for `key`, and the one that is being loaded.
+    pub(crate) fn forget(&self, key: &K) {
+        self.loads.supersede(key, || self.answers.invalidate(key));
+    }
+
+    /// Forgets the answer for `key` when the guard goes: at the end of a write, however it ends,
+    /// since a write that failed may have been carried out all the same.
+    pub(crate) fn forget_at_end<'a>(&'a self, key: &'a K) -> impl Drop + use<'a, K, V> {
+        ForgetAtEnd { cache: self, key }
+    }
+
+    /// Keeps an answer that we know without asking.
+    pub(crate) fn learn(&self, key: &K, value: V) {
+        let answer = self.answer(value, self.clock.now());
+        self.loads.supersede(key, || self.keep(key, &answer));
+    }
+
+    fn answer(&self, value: V, asked_at: Timestamp) -> Answer<V> {
+        let good_for = match (self.keep)(&value) {
+            Keep::Not => Duration::ZERO,
+            Keep::Fresh => self.options.fresh_for,
+            Keep::Always => Duration::MAX,
+        };
+        Answer { value, loaded_at: asked_at, checked_at: asked_at, good_for }
+    }
+
+    /// The old answer, if it may still be given while the store is out.
+    fn stale(&self, key: &K) -> Option<Answer<V>> {
+        let now = self.clock.now();
+        let old = self.answers.get(key)?;
+        if self.options.stale_for <= now.since(old.loaded_at) {
+            return None;
+        }
+        self.statistics.count_stale();
+        Some(Answer { checked_at: now, good_for: self.options.retry_after, ..old })
+    }
+
+    fn keep(&self, key: &K, answer: &Answer<V>) {
+        match (self.keep)(&answer.value) {
+            Keep::Not => self.answers.invalidate(key),
+            Keep::Fresh | Keep::Always => self.answers.insert(key.clone(), answer.clone()),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> u64 {
+        self.answers.run_pending_tasks();
+        self.answers.entry_count()
+    }
+}
+
+struct ForgetAtEnd<'a, K, V>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    cache: &'a ReadThrough<K, V>,
+    key: &'a K,
+}
+
+impl<K, V> Drop for ForgetAtEnd<'_, K, V>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    fn drop(&mut self) {
+        self.cache.forget(self.key);
+    }
+}
+
+impl<K, V> fmt::Debug for ReadThrough<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadThrough").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::SystemClock;
+
+    fn cache(capacity: u64) -> ReadThrough<u64, u64> {
+        let hour = Duration::from_hours(1);
+        let options =
+            CacheOptions { capacity, fresh_for: hour, stale_for: hour, retry_after: hour };
+        ReadThrough::new(options, Arc::new(SystemClock), |_| Keep::Fresh)
+    }
+
+    #[tokio::test]
+    async fn holds_no_more_than_it_may() {
+        let cache = cache(10);
+
+        for key in 0..1_000 {
+            assert_eq!(cache.get(&key, async { Ok(key) }).await.unwrap(), key);
+        }
+
+        assert!(cache.len() <= 10);
+        assert!(cache.loads.is_idle());
+    }
+
+    #[tokio::test]
+    async fn callers_who_give_up_leave_nothing_behind() {
+        let cache = cache(10);
+        {
+            let (one, other) = (cache.get(&1, pending()), cache.get(&1, pending()));
+            tokio::pin!(one, other);
+            assert!(futures_util::poll!(one.as_mut()).is_pending());
+            assert!(futures_util::poll!(other.as_mut()).is_pending());
+            assert!(!cache.loads.is_idle());
+        }
+
+        assert!(cache.loads.is_idle());
+    }
+
+    #[tokio::test]
+    async fn a_superseded_load_is_not_kept() {
+        let cache = cache(10);
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let slow = cache.get(&1, async { Ok(receiver.await.unwrap()) });
+        tokio::pin!(slow);
+        assert!(futures_util::poll!(slow.as_mut()).is_pending());
+
+        cache.forget(&1);
+        let second = cache.get(&1, async { Ok(2) }).now_or_never();
+        sender.send(1).unwrap();
+
+        assert_eq!(second.unwrap().unwrap(), 2, "it did not wait for the first load");
+        assert_eq!(slow.await.unwrap(), 1);
+        assert_eq!(cache.get(&1, pending()).now_or_never().unwrap().unwrap(), 2);
+    }
+
+    async fn pending() -> Result<u64, Fault> {
+        std::future::pending().await
+    }
+}

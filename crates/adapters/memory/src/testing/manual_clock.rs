@@ -1,0 +1,47 @@
+//! A clock that stands still.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use domain::Timestamp;
+use domain::port::Clock;
+
+/// A clock that stands still until somebody moves it, in either direction.
+#[derive(Debug)]
+pub struct ManualClock(AtomicU64);
+
+impl ManualClock {
+    /// A clock that says `now`.
+    #[must_use]
+    pub const fn at(now: Timestamp) -> Self {
+        Self(AtomicU64::new(now.as_unix_millis()))
+    }
+
+    /// Says `now` from now on.
+    pub fn set(&self, now: Timestamp) {
+        self.0.store(now.as_unix_millis(), Ordering::SeqCst);
+    }
+
+    /// Goes `span` ahead.
+    pub fn advance(&self, span: Duration) {
+        self.set(self.now().after(span));
+    }
+
+    /// Goes `span` back.
+    pub fn set_back(&self, span: Duration) {
+        self.set(self.now().before(span));
+    }
+}
+
+/// The beginning of the year 2030.
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::at(Timestamp::from_unix_seconds(1_893_456_000))
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_millis(self.0.load(Ordering::SeqCst))
+    }
+}

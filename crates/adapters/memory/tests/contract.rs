@@ -1,0 +1,132 @@
+//! The stores in memory keep the promises of their ports, with and without the decorators.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use adapter_memory::testing::{Counting, Faulty, ManualClock};
+use adapter_memory::{
+    CacheOptions, CachedClients, CachedCredentials, CachedTokens, MemoryBootstrap, MemoryClients,
+    MemoryCredentials, MemoryKeys, MemoryReplayGuard, MemoryTokens,
+};
+
+fn options() -> CacheOptions {
+    CacheOptions {
+        capacity: 1_000,
+        fresh_for: Duration::from_secs(5),
+        stale_for: Duration::from_mins(1),
+        retry_after: Duration::from_secs(1),
+    }
+}
+
+fn clock() -> Arc<ManualClock> {
+    Arc::default()
+}
+
+mod client_repository {
+    use super::*;
+
+    contract::client_repository! {
+        #[tokio::test]
+        fixture() { (MemoryClients::default(), ()) }
+    }
+}
+
+mod client_directory {
+    use super::*;
+
+    contract::client_directory! {
+        #[tokio::test]
+        fixture() { (MemoryClients::default(), ()) }
+    }
+}
+
+mod login_ledger {
+    use super::*;
+
+    contract::login_ledger! {
+        #[tokio::test]
+        fixture() { (MemoryClients::default(), ()) }
+    }
+}
+
+mod credential_repository {
+    use super::*;
+
+    contract::credential_repository! {
+        #[tokio::test]
+        fixture() { (MemoryCredentials::default(), ()) }
+    }
+}
+
+mod token_repository {
+    use super::*;
+
+    contract::token_repository! {
+        #[tokio::test]
+        fixture() { (MemoryTokens::new(clock()), ()) }
+    }
+}
+
+mod replay_guard {
+    use super::*;
+
+    contract::replay_guard! {
+        #[tokio::test]
+        fixture() { (MemoryReplayGuard::default(), ()) }
+    }
+}
+
+mod key_repository {
+    use super::*;
+
+    contract::key_repository! {
+        #[tokio::test]
+        fixture() { (MemoryKeys::default(), ()) }
+    }
+}
+
+mod bootstrap_repository {
+    use super::*;
+
+    contract::bootstrap_repository! {
+        #[tokio::test]
+        fixture() { (MemoryBootstrap::default(), ()) }
+    }
+}
+
+mod cached_client_repository {
+    use super::*;
+
+    contract::client_repository! {
+        #[tokio::test]
+        fixture() {
+            let store = Counting::new(Arc::new(MemoryClients::default()));
+            (CachedClients::new(Arc::new(store), options(), clock()), ())
+        }
+    }
+}
+
+mod cached_credential_repository {
+    use super::*;
+
+    contract::credential_repository! {
+        #[tokio::test]
+        fixture() {
+            let store = Faulty::new(Arc::new(MemoryCredentials::default()));
+            (CachedCredentials::new(Arc::new(store), options(), clock()), ())
+        }
+    }
+}
+
+mod cached_token_repository {
+    use super::*;
+
+    contract::token_repository! {
+        #[tokio::test]
+        fixture() {
+            let store = Counting::new(Arc::new(MemoryTokens::new(clock())));
+            let fresh_for = Duration::from_secs(5);
+            (CachedTokens::new(Arc::new(store), 1_000, fresh_for, clock()), ())
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! One file per port.
+
+mod bootstrap_repository;
+mod client_directory;
+mod client_repository;
+mod credential_repository;
+mod health_probe;
+mod key_repository;
+mod login_ledger;
+mod replay_guard;
+mod token_repository;

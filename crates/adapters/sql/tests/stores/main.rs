@@ -1,0 +1,9 @@
+//! The stores keep the ports' promises on both databases, and fail as they should.
+
+#![expect(clippy::unwrap_used, reason = "these are tests: panicking is how they speak")]
+
+mod both;
+mod contract;
+mod postgres;
+mod scratch;
+mod sqlite;

@@ -1,0 +1,110 @@
+//! One more secret for a client.
+
+use std::sync::Arc;
+
+use domain::port::{
+    ClientRepository, Clock, CredentialRepository, Entropy, SecretHasher, TokenDigester,
+};
+use domain::{
+    ClientId, ClientSecret, Credential, Fault, MAX_SECRETS_PER_CLIENT, SecretName, Timestamp,
+};
+
+use crate::make;
+
+/// Makes one more secret, beside those the client has: the first half of a rotation.
+#[derive(Clone)]
+pub struct AddSecret {
+    /// Where clients are kept.
+    pub clients: Arc<dyn ClientRepository>,
+    /// Where the hashes of their secrets are kept.
+    pub credentials: Arc<dyn CredentialRepository>,
+    /// How secrets are hashed.
+    pub hasher: Arc<dyn SecretHasher>,
+    /// How the right one of several hashes is found.
+    pub digester: Arc<dyn TokenDigester>,
+    /// Where secrets come from.
+    pub entropy: Arc<dyn Entropy>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What the new secret shall be.
+#[derive(Clone, Debug, Default)]
+pub struct AddSecretRequest {
+    /// What an operator calls it.
+    pub name: Option<SecretName>,
+    /// When it shall end; `None` for never.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A secret that was made.
+#[derive(Debug)]
+pub struct AddedSecret {
+    /// What is kept of it.
+    pub credential: Credential,
+    /// The secret, shown this once.
+    pub secret: ClientSecret,
+}
+
+/// Why no secret was made.
+#[derive(Debug, thiserror::Error)]
+pub enum AddSecretError {
+    /// There is no such client.
+    #[error("there is no client with this id")]
+    Unknown,
+    /// The client authenticates with keys.
+    #[error("the client uses private_key_jwt and has no secrets")]
+    UsesKeys,
+    /// The client has as many as it may have.
+    #[error("the client has {MAX_SECRETS_PER_CLIENT} secrets: revoke one first")]
+    TooMany,
+    /// The secret would be over before it began.
+    #[error("the secret would have expired already")]
+    AlreadyExpired,
+    /// See [`Fault`].
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl AddSecret {
+    /// Runs the use-case. Expired secrets make room.
+    ///
+    /// # Errors
+    ///
+    /// See [`AddSecretError`].
+    #[tracing::instrument(level = "debug", name = "add_secret", skip_all)]
+    pub async fn execute(
+        &self,
+        id: &ClientId,
+        request: AddSecretRequest,
+    ) -> Result<AddedSecret, AddSecretError> {
+        let client = self.clients.find(id).await?.ok_or(AddSecretError::Unknown)?;
+        if !client.authentication.uses_secret() {
+            return Err(AddSecretError::UsesKeys);
+        }
+        let now = self.clock.now();
+        if request.expires_at.is_some_and(|end| end <= now) {
+            return Err(AddSecretError::AlreadyExpired);
+        }
+        let known = self.credentials.list(id).await?;
+        let (live, expired): (Vec<_>, Vec<_>) = known.into_iter().partition(|it| it.is_live(now));
+        if MAX_SECRETS_PER_CLIENT <= live.len() {
+            return Err(AddSecretError::TooMany);
+        }
+        for credential in expired {
+            self.credentials.remove(id, &credential.id).await?;
+        }
+        let secret = make::client_secret(self.entropy.as_ref())?;
+        let hash = self.hasher.hash(&secret).await?;
+        let secret_id = make::secret_id(self.entropy.as_ref())?;
+        let credential = Credential {
+            name: request.name,
+            expires_at: request.expires_at,
+            ..make::credential(secret_id, &secret, hash, self.digester.as_ref(), now)
+        };
+        if !self.credentials.insert(id, &credential).await? {
+            return Err(Fault::corrupt("a new secret id is taken").into());
+        }
+        Ok(AddedSecret { credential, secret })
+    }
+}

@@ -1,0 +1,196 @@
+//! Who is asking (RFC 6749 section 2.3, RFC 7523 section 2.2).
+
+use std::sync::Arc;
+
+use domain::port::{
+    ClientRepository, Clock, CredentialRepository, LastUse, ReplayGuard, SecretHasher,
+    SignatureVerifier, TokenDigester, Verdict,
+};
+use domain::{
+    AssertionPolicy, AssertionRefusal, Client, ClientAssertion, ClientId, ClientSecret, Credential,
+    Fault, SecretUse, VerifiedAssertion,
+};
+
+/// Finds out which client is asking, and makes it prove it.
+#[derive(Clone)]
+pub struct AuthenticateClient {
+    /// Where clients are kept.
+    pub clients: Arc<dyn ClientRepository>,
+    /// Where the hashes of their secrets are kept.
+    pub credentials: Arc<dyn CredentialRepository>,
+    /// How secrets are verified.
+    pub hasher: Arc<dyn SecretHasher>,
+    /// How the right one of several hashes is found.
+    pub digester: Arc<dyn TokenDigester>,
+    /// How assertions are verified.
+    pub signatures: Arc<dyn SignatureVerifier>,
+    /// Which assertions were used already.
+    pub replay: Arc<dyn ReplayGuard>,
+    /// Where uses of secrets are noted.
+    pub last_use: Arc<dyn LastUse>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What the operator demands of assertions.
+    pub assertions: AssertionPolicy,
+}
+
+/// The one way in which a request authenticates.
+#[derive(Debug)]
+pub enum PresentedCredentials {
+    /// A client id and a secret, in each reading the request allows: form-decoded first (RFC 6749
+    /// section 2.3.1), then raw, where the two differ.
+    Secret(Vec<PresentedSecret>),
+    /// A signed assertion.
+    Assertion {
+        /// The `client_id` beside it.
+        client: Option<ClientId>,
+        /// The assertion as sent.
+        assertion: ClientSecret,
+    },
+}
+
+/// One reading of a client id and a secret.
+#[derive(Debug)]
+pub struct PresentedSecret {
+    /// `None` for an id no client can have: it is refused as late as any other.
+    pub client: Option<ClientId>,
+    /// The secret.
+    pub secret: ClientSecret,
+}
+
+/// A client that proved who it is.
+#[derive(Debug)]
+pub struct AuthenticatedClient {
+    /// The client.
+    pub client: Client,
+    /// What it said under its signature, where it signed.
+    pub assertion: Option<VerifiedAssertion>,
+}
+
+/// Why nobody is let in.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthenticateClientError {
+    /// Unknown client, wrong or expired secret, disabled client, another method than the
+    /// registered one: the caller must not learn which (threat T22).
+    #[error("client authentication failed")]
+    Failed,
+    /// The client uses keys, and this assertion does not prove that it is asking.
+    #[error(transparent)]
+    AssertionRefused(#[from] AssertionRefusal),
+    /// See [`Fault`].
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl AuthenticateClient {
+    /// Runs the use-case.
+    ///
+    /// # Errors
+    ///
+    /// See [`AuthenticateClientError`].
+    #[tracing::instrument(level = "debug", name = "authenticate_client", skip_all)]
+    pub async fn execute(
+        &self,
+        presented: PresentedCredentials,
+    ) -> Result<AuthenticatedClient, AuthenticateClientError> {
+        match presented {
+            PresentedCredentials::Secret(readings) => {
+                for reading in readings {
+                    if let Some(client) = self.by_secret(reading).await? {
+                        return Ok(AuthenticatedClient { client, assertion: None });
+                    }
+                }
+                Err(AuthenticateClientError::Failed)
+            }
+            PresentedCredentials::Assertion { client, assertion } => {
+                self.by_assertion(client, assertion.expose()).await
+            }
+        }
+    }
+
+    async fn by_secret(&self, presented: PresentedSecret) -> Result<Option<Client>, Fault> {
+        let PresentedSecret { client: id, secret } = presented;
+        let found = match &id {
+            Some(id) => self.clients.find(id).await?,
+            None => None,
+        };
+        let known = match &id {
+            Some(id) => self.credentials.list(id).await,
+            None => Ok(Vec::new()),
+        };
+        let Some(client) =
+            found.filter(|client| client.is_enabled() && client.authentication.uses_secret())
+        else {
+            // Whoever is refused here pays as much as for a wrong secret, so that nobody can
+            // tell an unknown client, a disabled one and a wrong secret apart (threat T22).
+            self.hasher.verify(&secret, None).await?;
+            return Ok(None);
+        };
+        let now = self.clock.now();
+        let selector = self.digester.digest(secret.expose()).selector();
+        let mut candidates =
+            known?.into_iter().filter(|it| it.is_live(now) && it.may_be(selector)).peekable();
+        if candidates.peek().is_none() {
+            self.hasher.verify(&secret, None).await?;
+            return Ok(None);
+        }
+        for credential in candidates {
+            let verdict = self.hasher.verify(&secret, Some(&credential.hash)).await?;
+            if verdict == Verdict::Mismatch {
+                continue;
+            }
+            if verdict == Verdict::MatchOutdated {
+                self.renew(&client.id, &credential, &secret).await;
+            }
+            let (id, secret) = (client.id.clone(), credential.id);
+            self.last_use.note_secret(SecretUse { client: id, secret, at: now });
+            return Ok(Some(client));
+        }
+        Ok(None)
+    }
+
+    /// Hashes the secret as the configuration wants it now. Whatever fails, the client is who it
+    /// says it is, and the next use tries again.
+    async fn renew(&self, client: &ClientId, credential: &Credential, secret: &ClientSecret) {
+        let renewed = match self.hasher.hash(secret).await {
+            Ok(hash) => {
+                self.credentials.rehash(client, &credential.id, &credential.hash, &hash).await
+            }
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = renewed {
+            tracing::warn!(client.id = %client, error = %fault, "a secret was not hashed anew");
+        }
+    }
+
+    async fn by_assertion(
+        &self,
+        client: Option<ClientId>,
+        raw: &str,
+    ) -> Result<AuthenticatedClient, AuthenticateClientError> {
+        let parsed = ClientAssertion::parse(raw);
+        let claimed = || parsed.as_ref().ok().and_then(ClientAssertion::claimed_subject);
+        let Some(id) = client.or_else(claimed) else {
+            return Err(AuthenticateClientError::Failed);
+        };
+        let found = self.clients.find(&id).await?;
+        let Some(client) =
+            found.filter(|client| client.is_enabled() && !client.authentication.uses_secret())
+        else {
+            return Err(AuthenticateClientError::Failed);
+        };
+        let assertion = parsed?;
+        let key = assertion.key(&client, &self.assertions)?;
+        if !self.signatures.is_signed_by(assertion.jws(), key) {
+            return Err(AssertionRefusal::BadSignature.into());
+        }
+        let now = self.clock.now();
+        let assertion = assertion.check(&client.id, &self.assertions, now)?;
+        let is_first =
+            self.replay.burn(&client.id, &assertion.id, assertion.remember_until, now).await?;
+        if !is_first {
+            return Err(AssertionRefusal::Replayed.into());
+        }
+        Ok(AuthenticatedClient { client, assertion: Some(assertion) })
+    }
+}

@@ -1,0 +1,82 @@
+//! Whether a caller may manage the server.
+
+use std::sync::Arc;
+
+use domain::management::ManagementRight;
+use domain::port::{BootstrapRepository, TokenDigester};
+use domain::{Fault, TokenDigest};
+
+use super::token_info::{TokenInfo, TokenInfoError};
+
+/// Decides whether a bearer token allows something.
+#[derive(Clone)]
+pub struct AuthorizeManagement {
+    /// How callers prove that they may.
+    pub authentication: ManagementAuthentication,
+    /// What a token of ours says.
+    pub token_info: TokenInfo,
+    /// How the bootstrap token is recognized.
+    pub digester: Arc<dyn TokenDigester>,
+}
+
+/// How callers prove that they may manage the server.
+#[derive(Clone)]
+pub enum ManagementAuthentication {
+    /// Not at all: whoever reaches the routes may use them.
+    None,
+    /// With the token the operator configured, or one of ours with the right scope.
+    Configured(TokenDigest),
+    /// With the token of the first start, or one of ours with the right scope.
+    Bootstrap(Arc<dyn BootstrapRepository>),
+}
+
+/// Why a caller may not.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorizeManagementError {
+    /// It brought no token.
+    #[error("management needs a bearer token: the bootstrap token, or one of ours with the scope")]
+    TokenMissing,
+    /// Its token is worth nothing here.
+    #[error("the bearer token is not the bootstrap token and not a live token of this server")]
+    TokenInvalid,
+    /// Its token is good, and does not allow this.
+    #[error("the token lacks the scope {}", .0.scope_value())]
+    ScopeMissing(ManagementRight),
+    /// See [`Fault`].
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl AuthorizeManagement {
+    /// Runs the use-case.
+    ///
+    /// # Errors
+    ///
+    /// See [`AuthorizeManagementError`].
+    #[tracing::instrument(level = "debug", name = "authorize_management", skip_all)]
+    pub async fn execute(
+        &self,
+        token: Option<&str>,
+        right: ManagementRight,
+    ) -> Result<(), AuthorizeManagementError> {
+        let expected = match &self.authentication {
+            ManagementAuthentication::None => return Ok(()),
+            ManagementAuthentication::Configured(digest) => Some(digest.clone()),
+            ManagementAuthentication::Bootstrap(bootstrap) if token.is_some() => {
+                bootstrap.find().await?
+            }
+            ManagementAuthentication::Bootstrap(_) => None,
+        };
+        let token = token.ok_or(AuthorizeManagementError::TokenMissing)?;
+        let presented = self.digester.digest(token);
+        if expected.is_some_and(|digest| self.digester.is_same(&digest, &presented)) {
+            return Ok(());
+        }
+        match self.token_info.execute(token).await {
+            Ok(active) if right.is_allowed_by(&active.scope) => Ok(()),
+            Ok(_) => Err(AuthorizeManagementError::ScopeMissing(right)),
+            Err(TokenInfoError::Inactive(_)) => Err(AuthorizeManagementError::TokenInvalid),
+            Err(TokenInfoError::Fault(fault)) => Err(fault.into()),
+        }
+    }
+}

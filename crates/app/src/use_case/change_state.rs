@@ -1,0 +1,81 @@
+//! A client is disabled, and enabled again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::port::{ClientRepository, Clock, TokenRepository, UpdateClientError};
+use domain::{Client, ClientId, ClientState, Fault};
+
+/// Changes whether a client may be used at all.
+#[derive(Clone)]
+pub struct ChangeState {
+    /// Where clients are kept.
+    pub clients: Arc<dyn ClientRepository>,
+    /// Which tokens were taken back.
+    pub tokens: Arc<dyn TokenRepository>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// How long the longest token lives.
+    pub longest_lifetime: Duration,
+}
+
+/// Why the state is what it was.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeStateError {
+    /// There is no such client.
+    #[error("there is no client with this id")]
+    Unknown,
+    /// Others kept changing the client.
+    #[error("the client is being changed by others: try again")]
+    Conflict,
+    /// See [`Fault`].
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl ChangeState {
+    /// Runs the use-case. A client that is disabled loses every token it has: enabling it again
+    /// does not bring them back. Doing so twice is doing so once.
+    ///
+    /// # Errors
+    ///
+    /// See [`ChangeStateError`].
+    #[tracing::instrument(level = "debug", name = "change_state", skip_all)]
+    pub async fn execute(
+        &self,
+        id: &ClientId,
+        state: ClientState,
+    ) -> Result<Client, ChangeStateError> {
+        let client = self.with_state(id, state).await?;
+        if !client.is_enabled() {
+            let now = self.clock.now();
+            self.tokens.revoke_client(id, now, now.after(self.longest_lifetime)).await?;
+        }
+        Ok(client)
+    }
+
+    /// An operator who disables a client means it: a change by somebody else does not stop it.
+    async fn with_state(
+        &self,
+        id: &ClientId,
+        state: ClientState,
+    ) -> Result<Client, ChangeStateError> {
+        for _ in 0..5 {
+            let mut client = self.clients.find(id).await?.ok_or(ChangeStateError::Unknown)?;
+            if client.state == state {
+                return Ok(client);
+            }
+            let stored = client.revision;
+            client.state = state;
+            client.revision = stored.next();
+            client.updated_at = self.clock.now();
+            match self.clients.update(&client, stored).await {
+                Ok(()) => return Ok(client),
+                Err(UpdateClientError::Conflict) => (),
+                Err(UpdateClientError::Unknown) => return Err(ChangeStateError::Unknown),
+                Err(UpdateClientError::Fault(fault)) => return Err(fault.into()),
+            }
+        }
+        Err(ChangeStateError::Conflict)
+    }
+}

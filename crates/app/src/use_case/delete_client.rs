@@ -1,0 +1,59 @@
+//! A client is deleted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::port::{ClientRepository, Clock, CredentialRepository, TokenRepository};
+use domain::{ClientId, Fault};
+
+/// Deletes a client, its secrets and its tokens.
+#[derive(Clone)]
+pub struct DeleteClient {
+    /// Where clients are kept.
+    pub clients: Arc<dyn ClientRepository>,
+    /// Where the hashes of their secrets are kept.
+    pub credentials: Arc<dyn CredentialRepository>,
+    /// Which tokens were taken back.
+    pub tokens: Arc<dyn TokenRepository>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// How long the longest token lives.
+    pub longest_lifetime: Duration,
+}
+
+/// Why nothing was deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteClientError {
+    /// There is no such client.
+    #[error("there is no client with this id")]
+    Unknown,
+    /// See [`Fault`].
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl DeleteClient {
+    /// Runs the use-case. The client itself goes last: whatever fails before, a second try finds
+    /// it and finishes the work. A client that got a token between the first step and the last
+    /// keeps it for no longer than it takes its tokens to be revoked once more at the end.
+    ///
+    /// # Errors
+    ///
+    /// See [`DeleteClientError`].
+    #[tracing::instrument(level = "debug", name = "delete_client", skip_all)]
+    pub async fn execute(&self, id: &ClientId) -> Result<(), DeleteClientError> {
+        if self.clients.find(id).await?.is_none() {
+            return Err(DeleteClientError::Unknown);
+        }
+        self.revoke_tokens(id).await?;
+        self.credentials.remove_all(id).await?;
+        self.clients.remove(id).await?;
+        self.revoke_tokens(id).await?;
+        Ok(())
+    }
+
+    async fn revoke_tokens(&self, id: &ClientId) -> Result<(), Fault> {
+        let now = self.clock.now();
+        self.tokens.revoke_client(id, now, now.after(self.longest_lifetime)).await
+    }
+}

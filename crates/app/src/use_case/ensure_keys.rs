@@ -1,0 +1,76 @@
+//! There is a key to sign with.
+
+use std::sync::Arc;
+
+use domain::port::{Clock, Entropy, KeyMaker, KeyRepository, StoreKeysError};
+use domain::{Fault, KeySet, KeyState, SigningAlgorithm, SigningKey};
+
+use crate::make;
+
+/// Makes the keys of a first start: one that signs, and one that is published to sign next.
+#[derive(Clone)]
+pub struct EnsureKeys {
+    /// Where keys are kept.
+    pub keys: Arc<dyn KeyRepository>,
+    /// How they are made.
+    pub maker: Arc<dyn KeyMaker>,
+    /// Where their names come from.
+    pub entropy: Arc<dyn Entropy>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why there is no key to sign with.
+#[derive(Debug, thiserror::Error)]
+pub enum EnsureKeysError {
+    /// The configured files hold no key for the configured algorithm.
+    #[error("no active key for {} is configured: add one to keys.files, or change tokens.algorithm", .0.name())]
+    NotConfigured(SigningAlgorithm),
+    /// See [`Fault`].
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl EnsureKeys {
+    /// Runs the use-case. Of several nodes that start at once, one makes the keys and all use
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// See [`EnsureKeysError`].
+    pub async fn execute(&self, algorithm: SigningAlgorithm) -> Result<KeySet, EnsureKeysError> {
+        loop {
+            let stored = self.keys.load().await?;
+            if stored.active(algorithm).is_some() {
+                return Ok(stored);
+            }
+            let mut keys = stored.keys;
+            for state in [KeyState::Active, KeyState::Next] {
+                keys.push(self.make(algorithm, state).await?);
+            }
+            match self.keys.store(stored.revision, &keys).await {
+                // What was stored is loaded again, whoever stored it.
+                Ok(()) | Err(StoreKeysError::Conflict) => (),
+                Err(StoreKeysError::ReadOnly) => {
+                    return Err(EnsureKeysError::NotConfigured(algorithm));
+                }
+                Err(StoreKeysError::Fault(fault)) => return Err(fault.into()),
+            }
+        }
+    }
+
+    pub(crate) async fn make(
+        &self,
+        algorithm: SigningAlgorithm,
+        state: KeyState,
+    ) -> Result<SigningKey, Fault> {
+        Ok(SigningKey {
+            id: make::key_id(self.entropy.as_ref())?,
+            algorithm,
+            state,
+            private_key: self.maker.make(algorithm).await?,
+            created_at: self.clock.now(),
+            retired_at: None,
+        })
+    }
+}

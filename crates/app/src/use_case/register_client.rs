@@ -1,0 +1,121 @@
+//! A new client (RFC 7591 section 3).
+
+use std::sync::Arc;
+
+use domain::port::{
+    ClientRepository, Clock, CredentialRepository, Entropy, InsertClientError, SecretHasher,
+    SignatureVerifier, TokenDigester,
+};
+use domain::{Client, ClientSecret, Fault};
+
+use crate::client_metadata::{InvalidMetadata, NewClient};
+use crate::make;
+
+/// Makes a client, with a secret where it will use one.
+#[derive(Clone)]
+pub struct RegisterClient {
+    /// Where clients are kept.
+    pub clients: Arc<dyn ClientRepository>,
+    /// Where the hashes of their secrets are kept.
+    pub credentials: Arc<dyn CredentialRepository>,
+    /// How secrets are hashed.
+    pub hasher: Arc<dyn SecretHasher>,
+    /// How the right one of several hashes is found.
+    pub digester: Arc<dyn TokenDigester>,
+    /// Whether a key can be used at all.
+    pub signatures: Arc<dyn SignatureVerifier>,
+    /// Where ids and secrets come from.
+    pub entropy: Arc<dyn Entropy>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A client that was made.
+#[derive(Debug)]
+pub struct RegisteredClient {
+    /// The client.
+    pub client: Client,
+    /// Its secret, shown this once; `None` for a client that uses keys.
+    pub secret: Option<ClientSecret>,
+}
+
+/// Why no client was made.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterClientError {
+    /// What was said about it is wrong.
+    #[error(transparent)]
+    Invalid(#[from] InvalidMetadata),
+    /// The ids that were drawn are taken: the store says so of everything, or the randomness is
+    /// broken.
+    #[error("a client with this id already exists")]
+    Duplicate,
+    /// See [`Fault`].
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl RegisterClient {
+    /// Runs the use-case. When it fails, nothing half-made stays behind.
+    ///
+    /// # Errors
+    ///
+    /// See [`RegisterClientError`].
+    #[tracing::instrument(level = "debug", name = "register_client", skip_all)]
+    pub async fn execute(&self, new: NewClient) -> Result<RegisteredClient, RegisterClientError> {
+        // One collision of 32 random letters is bad luck; two are a fault that the caller sees.
+        match self.attempt(new.clone()).await {
+            Err(RegisterClientError::Duplicate) => self.attempt(new).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn attempt(&self, new: NewClient) -> Result<RegisteredClient, RegisterClientError> {
+        let now = self.clock.now();
+        let client = new.into_client(make::client_id(self.entropy.as_ref())?, now);
+        if let Some(key) = client.keys.iter().find(|key| !self.signatures.is_usable(key)) {
+            return Err(unusable(key).into());
+        }
+        let secret = if client.authentication.uses_secret() {
+            let secret = make::client_secret(self.entropy.as_ref())?;
+            let hash = self.hasher.hash(&secret).await?;
+            let id = make::secret_id(self.entropy.as_ref())?;
+            let credential = make::credential(id, &secret, hash, self.digester.as_ref(), now);
+            // The credential comes first: without its client it is worth nothing, while a client
+            // without its credential would be half-made.
+            if !self.credentials.insert(&client.id, &credential).await? {
+                return Err(RegisterClientError::Duplicate);
+            }
+            Some(secret)
+        } else {
+            None
+        };
+        match self.clients.insert(&client).await {
+            Ok(()) => Ok(RegisteredClient { client, secret }),
+            Err(InsertClientError::AlreadyExists) => {
+                self.forget(&client, false).await;
+                Err(RegisterClientError::Duplicate)
+            }
+            Err(InsertClientError::Fault(fault)) => {
+                // The answer may be lost and the client stored all the same.
+                self.forget(&client, true).await;
+                Err(fault.into())
+            }
+        }
+    }
+
+    async fn forget(&self, client: &Client, may_be_stored: bool) {
+        if may_be_stored && let Err(fault) = self.clients.remove(&client.id).await {
+            tracing::warn!(client.id = %client.id, error = %fault, "a client may be half-made");
+        }
+        if let Err(fault) = self.credentials.remove_all(&client.id).await {
+            tracing::warn!(client.id = %client.id, error = %fault, "a credential has no client");
+        }
+    }
+}
+
+pub(crate) fn unusable(key: &domain::PublicJwk) -> InvalidMetadata {
+    InvalidMetadata {
+        member: "public_key".to_owned(),
+        reason: format!("the {} key is not a valid point or modulus", key.algorithm().name()),
+    }
+}

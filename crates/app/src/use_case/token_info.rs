@@ -1,0 +1,76 @@
+//! What a token says, as long as it is worth something.
+
+use std::sync::Arc;
+
+use domain::access_token::{self, ActiveToken, InactiveToken};
+use domain::port::{ClientRepository, Clock, TokenRepository, TokenVerifier};
+use domain::{Audience, CompactJws, Fault, Issuer};
+
+/// Tells what an access token of ours says.
+#[derive(Clone)]
+pub struct TokenInfo {
+    /// Whether a signature is ours.
+    pub verifier: Arc<dyn TokenVerifier>,
+    /// Which tokens were taken back.
+    pub tokens: Arc<dyn TokenRepository>,
+    /// Where clients are kept.
+    pub clients: Arc<dyn ClientRepository>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Whose tokens these are.
+    pub issuer: Issuer,
+    /// The audiences of which a token that names any must name one; empty: not checked.
+    pub accepted_audiences: Vec<Audience>,
+}
+
+/// Why nothing is told.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenInfoError {
+    /// The token is worth nothing.
+    #[error(transparent)]
+    Inactive(#[from] InactiveToken),
+    /// See [`Fault`].
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl TokenInfo {
+    /// Runs the use-case.
+    ///
+    /// # Errors
+    ///
+    /// See [`TokenInfoError`].
+    #[tracing::instrument(level = "debug", name = "token_info", skip_all)]
+    pub async fn execute(&self, raw: &str) -> Result<ActiveToken, TokenInfoError> {
+        let jws = CompactJws::parse(raw).map_err(|_| InactiveToken::NotOurs)?;
+        if !self.verifier.is_ours(&jws) {
+            return Err(InactiveToken::NotOurs.into());
+        }
+        let now = self.clock.now();
+        let token = access_token::check(&jws, &self.issuer, &self.accepted_audiences, now)?;
+        if self.is_taken_back(&token).await? {
+            return Err(InactiveToken::Revoked.into());
+        }
+        Ok(token)
+    }
+
+    /// Taken back is a token by its `jti`, with all tokens of its client up to a moment, or as
+    /// long as its client is disabled (threat T34). A subject that is no client of ours is not
+    /// looked at: services that share our keys may name others.
+    async fn is_taken_back(&self, token: &ActiveToken) -> Result<bool, Fault> {
+        if let Some(id) = &token.id
+            && self.tokens.is_revoked(id).await?
+        {
+            return Ok(true);
+        }
+        let Some(subject) = &token.subject else {
+            return Ok(false);
+        };
+        if let Some(until) = self.tokens.client_revoked_until(subject).await?
+            && token.issued_at.is_none_or(|issued_at| issued_at <= until)
+        {
+            return Ok(true);
+        }
+        Ok(self.clients.find(subject).await?.is_some_and(|client| !client.is_enabled()))
+    }
+}

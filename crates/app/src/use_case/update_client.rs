@@ -1,0 +1,78 @@
+//! A client is changed by an operator.
+
+use std::sync::Arc;
+
+use domain::port::{self, ClientRepository, Clock, SignatureVerifier};
+use domain::{Client, ClientId, Fault, Revision};
+
+use super::register_client::unusable;
+use crate::client_metadata::{ClientChanges, InvalidMetadata};
+
+/// Changes a client.
+#[derive(Clone)]
+pub struct UpdateClient {
+    /// Where clients are kept.
+    pub clients: Arc<dyn ClientRepository>,
+    /// Whether a key can be used at all.
+    pub signatures: Arc<dyn SignatureVerifier>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why a client was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateClientError {
+    /// What was said about it is wrong.
+    #[error(transparent)]
+    Invalid(#[from] InvalidMetadata),
+    /// There is no such client.
+    #[error("there is no client with this id")]
+    Unknown,
+    /// It was changed since the caller read it.
+    #[error("the client was changed meanwhile: read it again, and send its new ETag")]
+    Conflict,
+    /// See [`Fault`].
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<port::UpdateClientError> for UpdateClientError {
+    fn from(error: port::UpdateClientError) -> Self {
+        match error {
+            port::UpdateClientError::Unknown => Self::Unknown,
+            port::UpdateClientError::Conflict => Self::Conflict,
+            port::UpdateClientError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+impl UpdateClient {
+    /// Runs the use-case: changes the client if its revision is one of `expected`; `None` stands
+    /// for whatever revision it has.
+    ///
+    /// # Errors
+    ///
+    /// See [`UpdateClientError`].
+    #[tracing::instrument(level = "debug", name = "update_client", skip_all)]
+    pub async fn execute(
+        &self,
+        id: &ClientId,
+        changes: ClientChanges,
+        expected: Option<&[Revision]>,
+    ) -> Result<Client, UpdateClientError> {
+        let mut client = self.clients.find(id).await?.ok_or(UpdateClientError::Unknown)?;
+        if expected.is_some_and(|it| !it.contains(&client.revision)) {
+            return Err(UpdateClientError::Conflict);
+        }
+        changes.check(&client)?;
+        let stored = client.revision;
+        changes.apply(&mut client);
+        if let Some(key) = client.keys.iter().find(|key| !self.signatures.is_usable(key)) {
+            return Err(unusable(key).into());
+        }
+        client.revision = stored.next();
+        client.updated_at = self.clock.now();
+        self.clients.update(&client, stored).await?;
+        Ok(client)
+    }
+}

@@ -1,0 +1,235 @@
+//! Who is let in.
+
+use std::time::Duration;
+
+use app::{AuthenticateClientError, IssueTokenError, PresentedCredentials, PresentedSecret};
+use domain::port::{Clock as _, CredentialRepository as _};
+use domain::{AssertionRefusal, ClientId, ClientSecret, ClientState, FaultKind, GrantRequest};
+use serde_json::json;
+
+use crate::support::{House, with_secret};
+
+fn is_failed(error: &IssueTokenError) -> bool {
+    matches!(error, IssueTokenError::NotAuthenticated(AuthenticateClientError::Failed))
+}
+
+fn refusal(error: IssueTokenError) -> AssertionRefusal {
+    match error {
+        IssueTokenError::NotAuthenticated(AuthenticateClientError::AssertionRefused(refusal)) => {
+            refusal
+        }
+        other => panic!("not a refused assertion: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn t22_unknown_wrong_disabled_and_expired_cost_one_verification_each_and_look_alike() {
+    let house = House::new();
+    let (id, secret) = house.client(json!({})).await;
+    let (disabled, disabled_secret) = house.client(json!({})).await;
+    house.change_state().execute(&disabled.parse().unwrap(), ClientState::Trash).await.unwrap();
+    let (expired, expired_secret) = house.client(json!({})).await;
+    let expired_id = expired.parse().unwrap();
+    let own = house.credentials.list(&expired_id).await.unwrap().remove(0);
+    house.credentials.expire(&expired_id, &own.id, house.clock.now()).await.unwrap();
+    let key_client = house.key_client(json!({})).await;
+    assert!(house.issue_for(&id, &secret).await.is_ok());
+
+    for (id, secret) in [
+        ("nobody", secret.as_str()),
+        ("not an id", "x"),
+        (&id, "wrong"),
+        (&disabled, &disabled_secret),
+        (&expired, &expired_secret),
+        (&key_client, "x"),
+    ] {
+        let before = house.hasher.verifications();
+        let error = house.issue_for(id, secret).await.unwrap_err();
+        assert!(is_failed(&error), "{id}: {error:?}");
+        assert_eq!(house.hasher.verifications() - before, 1, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn t22_a_client_with_several_secrets_costs_no_more_than_one_with_none() {
+    let house = House::new();
+    let (id, first) = house.client(json!({})).await;
+    let id: ClientId = id.parse().unwrap();
+    let second = house.add_secret().execute(&id, Default::default()).await.unwrap().secret;
+    house.add_secret().execute(&id, Default::default()).await.unwrap();
+
+    for (secret, is_let_in) in [(first.as_str(), true), (second.expose(), true), ("x", false)] {
+        let before = house.hasher.verifications();
+        assert_eq!(house.issue_for(id.as_str(), secret).await.is_ok(), is_let_in);
+        assert_eq!(house.hasher.verifications() - before, 1);
+    }
+}
+
+#[tokio::test]
+async fn each_reading_of_basic_is_tried() {
+    let house = House::new();
+    let (id, secret) = house.client(json!({})).await;
+    let reading = |secret: &str| PresentedSecret {
+        client: Some(id.parse().unwrap()),
+        secret: ClientSecret::new(secret.to_owned()),
+    };
+
+    let readings = vec![reading("decoded"), reading(&secret)];
+    let issued = house.issue(PresentedCredentials::Secret(readings), GrantRequest::default()).await;
+
+    assert!(issued.is_ok());
+}
+
+#[tokio::test]
+async fn t21_a_method_other_than_the_registered_one_lets_nobody_in() {
+    let house = House::new();
+    let (id, _) = house.client(json!({})).await;
+    let key_client = house.key_client(json!({})).await;
+
+    let by_assertion = house.assertion(&id, &json!({}));
+    let by_secret = with_secret(&key_client, "x");
+
+    for credentials in [by_assertion, by_secret] {
+        let error = house.issue(credentials, GrantRequest::default()).await.unwrap_err();
+        assert!(is_failed(&error), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_hash_of_another_scheme_is_renewed_at_first_use() {
+    let house = House::new();
+    let (id, secret) = house.client(json!({})).await;
+    let id: ClientId = id.parse().unwrap();
+    let made = house.hasher.hashes();
+    house.hasher.set_outdated(true);
+
+    house.issue_for(id.as_str(), &secret).await.unwrap();
+
+    assert_eq!(house.hasher.hashes() - made, 1);
+    house.hasher.set_outdated(false);
+    assert!(house.issue_for(id.as_str(), &secret).await.is_ok());
+    assert_eq!(house.hasher.hashes() - made, 1);
+}
+
+#[tokio::test]
+async fn logins_and_uses_of_secrets_are_noted() {
+    let house = House::new();
+    let (id, secret) = house.client(json!({})).await;
+
+    house.issue_for(&id, &secret).await.unwrap();
+    house.issue_for(&id, "wrong").await.unwrap_err();
+
+    let logins = house.notebook.logins.lock().unwrap();
+    let uses = house.notebook.secrets.lock().unwrap();
+    assert_eq!((logins.len(), uses.len()), (1, 1));
+    assert_eq!((logins[0].client.as_str(), logins[0].at), (id.as_str(), house.clock.now()));
+}
+
+#[tokio::test]
+async fn t18_an_assertion_is_good_once_for_each_client() {
+    let house = House::new();
+    let (one, other) = (house.key_client(json!({})).await, house.key_client(json!({})).await);
+    let ask = |client: &str| house.issue(house.assertion(client, &json!({})), Default::default());
+
+    assert!(ask(&one).await.is_ok());
+    assert_eq!(refusal(ask(&one).await.unwrap_err()), AssertionRefusal::Replayed);
+    assert!(ask(&other).await.is_ok());
+}
+
+#[tokio::test]
+async fn t18_an_assertion_that_is_refused_is_not_burned() {
+    let house = House::new();
+    let client = house.key_client(json!({})).await;
+    let future = house.clock.now().as_unix_seconds() + 60;
+
+    let early = house.assertion(&client, &json!({"nbf": future}));
+    let refused = house.issue(early, Default::default()).await.unwrap_err();
+
+    assert_eq!(refusal(refused), AssertionRefusal::NotYetValid);
+    let good = house.assertion(&client, &json!({}));
+    assert!(house.issue(good, Default::default()).await.is_ok());
+}
+
+#[tokio::test]
+async fn t18_of_many_simultaneous_uses_exactly_one_is_let_in() {
+    let house = House::new();
+    let client = house.key_client(json!({})).await;
+
+    let all =
+        (0..50).map(|_| house.issue(house.assertion(&client, &json!({})), Default::default()));
+    let outcomes = futures_util::future::join_all(all).await;
+
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+}
+
+#[tokio::test]
+async fn a_malformed_assertion_is_refused_only_once_the_client_is_known_to_use_keys() {
+    let house = House::new();
+    let client = house.key_client(json!({})).await;
+    let malformed = |client: Option<&str>| PresentedCredentials::Assertion {
+        client: client.map(|it| it.parse().unwrap()),
+        assertion: ClientSecret::new("a.b".to_owned()),
+    };
+
+    let known = house.issue(malformed(Some(&client)), Default::default()).await.unwrap_err();
+    let unknown = house.issue(malformed(Some("nobody")), Default::default()).await.unwrap_err();
+    let unnamed = house.issue(malformed(None), Default::default()).await.unwrap_err();
+
+    assert!(matches!(refusal(known), AssertionRefusal::Malformed(_)));
+    assert!(is_failed(&unknown) && is_failed(&unnamed));
+}
+
+#[tokio::test]
+async fn a_draft_client_is_an_unknown_one() {
+    let house = House::new();
+    let client = house.key_client(json!({"__STATE__": "DRAFT"})).await;
+
+    let error = house.issue(house.assertion(&client, &json!({})), Default::default()).await;
+
+    assert!(is_failed(&error.unwrap_err()));
+}
+
+#[tokio::test]
+async fn t48_a_store_that_is_out_is_never_the_callers_fault() {
+    let house = House::new();
+    let (id, secret) = house.client(json!({})).await;
+    let key_client = house.key_client(json!({})).await;
+    let is_fault = |error: IssueTokenError| match error {
+        IssueTokenError::NotAuthenticated(AuthenticateClientError::Fault(fault)) => {
+            fault.kind() == FaultKind::Unavailable
+        }
+        _ => false,
+    };
+
+    house.replay.go_out();
+    let assertion = house.assertion(&key_client, &json!({}));
+    assert!(is_fault(house.issue(assertion, Default::default()).await.unwrap_err()));
+    assert!(house.issue_for(&id, &secret).await.is_ok());
+    house.replay.come_back();
+
+    house.credentials.go_out();
+    assert!(is_fault(house.issue_for(&id, &secret).await.unwrap_err()));
+    assert!(is_failed(&house.issue_for("nobody", "x").await.unwrap_err()));
+    house.credentials.come_back();
+
+    house.clients.go_out();
+    assert!(is_fault(house.issue_for(&id, &secret).await.unwrap_err()));
+    assert!(is_fault(house.issue_for("nobody", "x").await.unwrap_err()));
+}
+
+#[tokio::test]
+async fn t45_a_clock_that_jumps_back_lets_nobody_replay() {
+    let house = House::new();
+    let client = house.key_client(json!({})).await;
+    let ask = || house.issue(house.assertion(&client, &json!({})), Default::default());
+    let first = house.assertion(&client, &json!({}));
+    let again = house.assertion(&client, &json!({}));
+    house.issue(first, Default::default()).await.unwrap();
+    house.clock.advance(Duration::from_secs(299));
+
+    house.clock.set_back(Duration::from_secs(299));
+
+    let refused = house.issue(again, Default::default()).await.unwrap_err();
+    assert_eq!(refusal(refused), AssertionRefusal::Replayed);
+    assert_eq!(refusal(ask().await.unwrap_err()), AssertionRefusal::Replayed);
+}

@@ -1,0 +1,95 @@
+//! Clients are changed by operators.
+
+use app::{ClientChanges, UpdateClientError};
+use domain::port::ClientRepository as _;
+use domain::{Client, ClientId, ClientState, Revision};
+use serde_json::{Value, json};
+
+use crate::support::{House, kind, rules};
+
+async fn change(
+    house: &House,
+    id: &ClientId,
+    patch: Value,
+    expected: Option<&[Revision]>,
+) -> Result<Client, UpdateClientError> {
+    let object = patch.as_object().unwrap().clone();
+    let changes = ClientChanges::parse(object, &rules())?;
+    house.update_client().execute(id, changes, expected).await
+}
+
+#[tokio::test]
+async fn a_patch_changes_what_it_names_and_nothing_else() {
+    let house = House::new();
+    let registered = json!({"permissions": ["a"], "audience": ["orders"], "metadata": {"x": 1}});
+    let id: ClientId = house.client(registered).await.0.parse().unwrap();
+
+    let patch = json!({"permissions": ["b"], "metadata": null});
+    let changed = change(&house, &id, patch, Some(&[Revision(1)])).await.unwrap();
+
+    assert_eq!(changed.permissions, ["b".parse().unwrap()]);
+    assert_eq!(changed.audience, ["orders".parse().unwrap()]);
+    assert_eq!((changed.metadata.clone(), changed.revision), (None, Revision(2)));
+    assert_eq!(house.clients.find(&id).await.unwrap(), Some(changed));
+}
+
+#[tokio::test]
+async fn a_patch_of_what_was_changed_meanwhile_changes_nothing() {
+    let house = House::new();
+    let id: ClientId = house.client(json!({})).await.0.parse().unwrap();
+    let first = [Revision(1)];
+    change(&house, &id, json!({"permissions": ["a"]}), Some(&first)).await.unwrap();
+
+    let late = change(&house, &id, json!({"permissions": ["b"]}), Some(&first)).await;
+
+    assert!(matches!(late.unwrap_err(), UpdateClientError::Conflict));
+    assert!(change(&house, &id, json!({"permissions": ["b"]}), None).await.is_ok());
+}
+
+#[tokio::test]
+async fn t47_a_patch_sets_only_what_a_patch_may_set() {
+    let house = House::new();
+    let id: ClientId = house.client(json!({})).await.0.parse().unwrap();
+    for patch in [
+        json!({"client_id": "x"}),
+        json!({"__STATE__": "PUBLIC"}),
+        json!({"revision": 9}),
+        json!({"lastLogin": "2026"}),
+        json!({"client_name": null}),
+        json!({"client_secret": "x"}),
+        json!({"token_endpoint_auth_method": "private_key_jwt"}),
+    ] {
+        let refused = change(&house, &id, patch.clone(), None).await.unwrap_err();
+        assert!(matches!(refused, UpdateClientError::Invalid(_)), "{patch}: {refused:?}");
+    }
+    assert_eq!(house.clients.find(&id).await.unwrap().unwrap().revision, Revision(1));
+}
+
+#[tokio::test]
+async fn disabling_is_idempotent_and_survives_a_tie() {
+    let house = House::new();
+    let id: ClientId = house.client(json!({})).await.0.parse().unwrap();
+
+    let once = house.change_state().execute(&id, ClientState::Trash).await.unwrap();
+    let twice = house.change_state().execute(&id, ClientState::Trash).await.unwrap();
+
+    assert_eq!((once.revision, twice.revision), (Revision(2), Revision(2)));
+    let nobody = "nobody".parse().unwrap();
+    let unknown = house.change_state().execute(&nobody, ClientState::Trash).await.unwrap_err();
+    assert_eq!(kind(&unknown), "Unknown");
+}
+
+#[tokio::test]
+async fn a_deletion_that_failed_halfway_is_finished_by_the_next_try() {
+    let house = House::new();
+    let id: ClientId = house.client(json!({})).await.0.parse().unwrap();
+
+    house.credentials.go_out();
+    assert!(house.delete_client().execute(&id).await.is_err());
+    assert!(house.clients.find(&id).await.unwrap().is_some());
+    house.credentials.come_back();
+
+    house.delete_client().execute(&id).await.unwrap();
+    assert!(house.clients.find(&id).await.unwrap().is_none());
+    assert_eq!(kind(&house.delete_client().execute(&id).await.unwrap_err()), "Unknown");
+}

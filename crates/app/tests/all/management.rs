@@ -1,0 +1,91 @@
+//! Who may manage the server.
+
+use std::sync::Arc;
+
+use adapter_memory::testing::PlainDigester;
+use app::{
+    AuthorizeManagement, AuthorizeManagementError, ClaimBootstrapToken, ManagementAuthentication,
+    ReplaceBootstrapToken,
+};
+use domain::GrantRequest;
+use domain::management::ManagementRight::{ReadClients, WriteClients};
+use domain::port::TokenDigester as _;
+use serde_json::json;
+
+use crate::support::{House, with_secret};
+
+fn authorize(house: &House, authentication: ManagementAuthentication) -> AuthorizeManagement {
+    AuthorizeManagement {
+        authentication,
+        token_info: house.token_info(),
+        digester: Arc::new(PlainDigester),
+    }
+}
+
+fn by_bootstrap(house: &House) -> AuthorizeManagement {
+    authorize(house, ManagementAuthentication::Bootstrap(house.bootstrap.clone()))
+}
+
+#[tokio::test]
+async fn the_bootstrap_token_is_made_once() {
+    let house = House::new();
+    let claim = ClaimBootstrapToken {
+        bootstrap: house.bootstrap.clone(),
+        digester: Arc::new(PlainDigester),
+        entropy: house.entropy.clone(),
+    };
+
+    let token = claim.execute().await.unwrap().unwrap();
+
+    assert!(claim.execute().await.unwrap().is_none());
+    assert!(token.expose().starts_with("twboot_"));
+    let authorize = by_bootstrap(&house);
+    assert!(authorize.execute(Some(token.expose()), WriteClients).await.is_ok());
+
+    let replace = ReplaceBootstrapToken {
+        bootstrap: house.bootstrap.clone(),
+        digester: Arc::new(PlainDigester),
+        entropy: house.entropy.clone(),
+    };
+    let new = replace.execute().await.unwrap();
+    assert!(authorize.execute(Some(token.expose()), WriteClients).await.is_err());
+    assert!(authorize.execute(Some(new.expose()), WriteClients).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_token_of_ours_allows_what_its_scope_says() {
+    let house = House::new();
+    let (id, secret) = house.client(json!({"scope": "clients:read clients:write"})).await;
+    let ask = |scope: Option<&str>| {
+        let scope = scope.map(|it| it.parse().unwrap());
+        let grant = GrantRequest { scope, ..GrantRequest::default() };
+        house.issue(with_secret(&id, &secret), grant)
+    };
+    let reader = ask(Some("clients:read")).await.unwrap().token;
+    let nothing = ask(None).await.unwrap().token;
+    let authorize = by_bootstrap(&house);
+
+    assert!(authorize.execute(Some(reader.as_str()), ReadClients).await.is_ok());
+    for (token, right) in [(&reader, WriteClients), (&nothing, ReadClients)] {
+        let error = authorize.execute(Some(token.as_str()), right).await.unwrap_err();
+        assert!(matches!(error, AuthorizeManagementError::ScopeMissing(it) if it == right));
+    }
+}
+
+#[tokio::test]
+async fn without_a_token_or_with_a_wrong_one_nobody_may_anything() {
+    let house = House::new();
+    let configured = ManagementAuthentication::Configured(PlainDigester.digest("the token"));
+    for authorize in [by_bootstrap(&house), authorize(&house, configured)] {
+        let missing = authorize.execute(None, ReadClients).await.unwrap_err();
+        assert!(matches!(missing, AuthorizeManagementError::TokenMissing));
+        for wrong in ["x", "", "a.b.c", "the token "] {
+            let invalid = authorize.execute(Some(wrong), ReadClients).await.unwrap_err();
+            assert!(matches!(invalid, AuthorizeManagementError::TokenInvalid), "{wrong}");
+        }
+    }
+    let configured = ManagementAuthentication::Configured(PlainDigester.digest("the token"));
+    assert!(authorize(&house, configured).execute(Some("the token"), WriteClients).await.is_ok());
+    let open = authorize(&house, ManagementAuthentication::None);
+    assert!(open.execute(None, WriteClients).await.is_ok());
+}

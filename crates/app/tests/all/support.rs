@@ -1,0 +1,271 @@
+//! Everything the use-cases need, in memory, on a clock that stands still.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use adapter_memory::testing::{
+    Faulty, ManualClock, PlainDigester, PlainHasher, PlainSigner, SeededEntropy,
+};
+use adapter_memory::{
+    MemoryBootstrap, MemoryClients, MemoryCredentials, MemoryReplayGuard, MemoryTokens,
+};
+use app::{
+    AddSecret, AuthenticateClient, Authority, ChangeState, DeleteClient, IssueToken,
+    IssueTokenError, IssueTokenRequest, IssuedToken, NewClient, PresentedCredentials,
+    PresentedSecret, RegisterClient, RegisterClientError, RegisteredClient, RegistrationRules,
+    RevokeToken, TokenInfo, UpdateClient,
+};
+use domain::port::{Clock as _, LastUse};
+use domain::{
+    AssertionPolicy, ClientSecret, GrantRequest, Issuer, Login, SecretUse, SigningAlgorithm,
+    TokenPolicy, TokenProfile,
+};
+use serde_json::{Value, json};
+
+/// How long tokens live here.
+pub(crate) const LIFETIME: Duration = Duration::from_mins(5);
+
+/// Notes what it is told.
+#[derive(Default)]
+pub(crate) struct Notebook {
+    pub(crate) logins: Mutex<Vec<Login>>,
+    pub(crate) secrets: Mutex<Vec<SecretUse>>,
+}
+
+impl LastUse for Notebook {
+    fn note_login(&self, login: Login) {
+        self.logins.lock().unwrap().push(login);
+    }
+
+    fn note_secret(&self, secret_use: SecretUse) {
+        self.secrets.lock().unwrap().push(secret_use);
+    }
+}
+
+/// The world of one test.
+pub(crate) struct House {
+    pub(crate) clients: Arc<Faulty<MemoryClients>>,
+    pub(crate) credentials: Arc<Faulty<MemoryCredentials>>,
+    pub(crate) tokens: Arc<Faulty<MemoryTokens>>,
+    pub(crate) replay: Arc<Faulty<MemoryReplayGuard>>,
+    pub(crate) bootstrap: Arc<MemoryBootstrap>,
+    pub(crate) hasher: Arc<PlainHasher>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) entropy: Arc<SeededEntropy>,
+    pub(crate) notebook: Arc<Notebook>,
+    pub(crate) is_audience_required: bool,
+}
+
+pub(crate) fn issuer() -> Issuer {
+    "https://issuer.example".parse().unwrap()
+}
+
+pub(crate) fn rules() -> RegistrationRules {
+    RegistrationRules { key_algorithms: vec![SigningAlgorithm::Rs256], is_key_id_required: true }
+}
+
+/// A public key of the right shape; the plain signer believes whoever names it.
+pub(crate) fn public_key() -> Value {
+    // 2048 bits, and odd.
+    let n = "w".repeat(342);
+    json!({"kty": "RSA", "kid": "k1", "n": n, "e": "AQAB"})
+}
+
+impl House {
+    pub(crate) fn new() -> Self {
+        let clock = Arc::new(ManualClock::default());
+        Self {
+            clients: Arc::new(Faulty::new(Arc::new(MemoryClients::default()))),
+            credentials: Arc::new(Faulty::new(Arc::new(MemoryCredentials::default()))),
+            tokens: Arc::new(Faulty::new(Arc::new(MemoryTokens::new(clock.clone())))),
+            replay: Arc::new(Faulty::new(Arc::new(MemoryReplayGuard::default()))),
+            bootstrap: Arc::new(MemoryBootstrap::default()),
+            hasher: Arc::new(PlainHasher::default()),
+            clock,
+            entropy: Arc::new(SeededEntropy::default()),
+            notebook: Arc::new(Notebook::default()),
+            is_audience_required: false,
+        }
+    }
+
+    pub(crate) fn authenticate(&self) -> AuthenticateClient {
+        AuthenticateClient {
+            clients: self.clients.clone(),
+            credentials: self.credentials.clone(),
+            hasher: self.hasher.clone(),
+            digester: Arc::new(PlainDigester),
+            signatures: Arc::new(PlainSigner),
+            replay: self.replay.clone(),
+            last_use: self.notebook.clone(),
+            clock: self.clock.clone(),
+            assertions: AssertionPolicy {
+                audience: issuer(),
+                clock_skew: Duration::ZERO,
+                max_lifetime: Duration::from_hours(24),
+                is_key_id_required: true,
+            },
+        }
+    }
+
+    pub(crate) fn issue_token(&self) -> IssueToken {
+        IssueToken {
+            authenticate: self.authenticate(),
+            signer: Arc::new(PlainSigner),
+            entropy: self.entropy.clone(),
+            last_use: self.notebook.clone(),
+            clock: self.clock.clone(),
+            policy: TokenPolicy {
+                issuer: issuer(),
+                lifetime: LIFETIME,
+                algorithm: SigningAlgorithm::Rs256,
+                is_audience_required: self.is_audience_required,
+            },
+            profile: TokenProfile::Jwt,
+        }
+    }
+
+    pub(crate) fn token_info(&self) -> TokenInfo {
+        TokenInfo {
+            verifier: Arc::new(PlainSigner),
+            tokens: self.tokens.clone(),
+            clients: self.clients.clone(),
+            clock: self.clock.clone(),
+            issuer: issuer(),
+            accepted_audiences: Vec::new(),
+        }
+    }
+
+    pub(crate) fn revoke_token(&self) -> RevokeToken {
+        RevokeToken {
+            authenticate: self.authenticate(),
+            token_info: self.token_info(),
+            tokens: self.tokens.clone(),
+        }
+    }
+
+    pub(crate) fn register_client(&self) -> RegisterClient {
+        RegisterClient {
+            clients: self.clients.clone(),
+            credentials: self.credentials.clone(),
+            hasher: self.hasher.clone(),
+            digester: Arc::new(PlainDigester),
+            signatures: Arc::new(PlainSigner),
+            entropy: self.entropy.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    pub(crate) fn update_client(&self) -> UpdateClient {
+        UpdateClient {
+            clients: self.clients.clone(),
+            signatures: Arc::new(PlainSigner),
+            clock: self.clock.clone(),
+        }
+    }
+
+    pub(crate) fn change_state(&self) -> ChangeState {
+        ChangeState {
+            clients: self.clients.clone(),
+            tokens: self.tokens.clone(),
+            clock: self.clock.clone(),
+            longest_lifetime: LIFETIME,
+        }
+    }
+
+    pub(crate) fn delete_client(&self) -> DeleteClient {
+        DeleteClient {
+            clients: self.clients.clone(),
+            credentials: self.credentials.clone(),
+            tokens: self.tokens.clone(),
+            clock: self.clock.clone(),
+            longest_lifetime: LIFETIME,
+        }
+    }
+
+    pub(crate) fn add_secret(&self) -> AddSecret {
+        AddSecret {
+            clients: self.clients.clone(),
+            credentials: self.credentials.clone(),
+            hasher: self.hasher.clone(),
+            digester: Arc::new(PlainDigester),
+            entropy: self.entropy.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// Registers a client by the right of `authority`.
+    pub(crate) async fn register(
+        &self,
+        authority: Authority,
+        metadata: Value,
+    ) -> Result<RegisteredClient, RegisterClientError> {
+        let object = metadata.as_object().unwrap().clone();
+        let new = NewClient::parse(object, authority, &rules())?;
+        self.register_client().execute(new).await
+    }
+
+    /// A client with a secret, made by an operator.
+    pub(crate) async fn client(&self, mut metadata: Value) -> (String, String) {
+        metadata["client_name"] = json!("a client");
+        let made = self.register(Authority::Management, metadata).await.unwrap();
+        (made.client.id.to_string(), made.secret.unwrap().expose().to_owned())
+    }
+
+    /// A client with a key, made by an operator.
+    pub(crate) async fn key_client(&self, mut metadata: Value) -> String {
+        metadata["client_name"] = json!("a client with a key");
+        metadata["token_endpoint_auth_method"] = json!("private_key_jwt");
+        metadata["public_key"] = public_key();
+        let made = self.register(Authority::Management, metadata).await.unwrap();
+        assert!(made.secret.is_none());
+        made.client.id.to_string()
+    }
+
+    /// An assertion of `client` that is good now, with some claims changed.
+    pub(crate) fn assertion(&self, client: &str, changes: &Value) -> PresentedCredentials {
+        let now = self.clock.now().as_unix_seconds();
+        let mut claims = json!({
+            "iss": client, "sub": client, "aud": issuer().as_str(), "jti": "1",
+            "iat": now - 10, "exp": now + 300,
+        });
+        for (name, value) in changes.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        let header = json!({"alg": "RS256", "kid": "k1"});
+        PresentedCredentials::Assertion {
+            client: Some(client.parse().unwrap()),
+            assertion: ClientSecret::new(PlainSigner::compact(&header, &claims)),
+        }
+    }
+
+    /// Asks for a token.
+    pub(crate) async fn issue(
+        &self,
+        credentials: PresentedCredentials,
+        grant: GrantRequest,
+    ) -> Result<IssuedToken, IssueTokenError> {
+        self.issue_token().execute(IssueTokenRequest { credentials, grant }).await
+    }
+
+    /// Asks for a token with a secret.
+    pub(crate) async fn issue_for(
+        &self,
+        id: &str,
+        secret: &str,
+    ) -> Result<IssuedToken, IssueTokenError> {
+        self.issue(with_secret(id, secret), GrantRequest::default()).await
+    }
+}
+
+/// A client id and a secret, read in one way.
+pub(crate) fn with_secret(id: &str, secret: &str) -> PresentedCredentials {
+    PresentedCredentials::Secret(vec![PresentedSecret {
+        client: id.parse().ok(),
+        secret: ClientSecret::new(secret.to_owned()),
+    }])
+}
+
+/// The kind of an error, by its `Debug` name.
+pub(crate) fn kind(error: &impl std::fmt::Debug) -> String {
+    format!("{error:?}")
+}

@@ -1,0 +1,215 @@
+//! `tokenwright client ...`.
+
+use std::time::Duration;
+
+use app::{AddSecretRequest, Authority, NewClient};
+use clap::{Args, Subcommand};
+use domain::port::ClientQuery;
+use domain::{ClientId, ClientState};
+use serde_json::{Map, Value, json};
+
+use super::CommandError;
+use super::output::Output;
+use crate::client_document;
+use crate::settings::Settings;
+use crate::wiring::Commands;
+
+#[derive(Subcommand)]
+pub(crate) enum Client {
+    /// Makes a client, and prints its secret this once.
+    Create(Create),
+    /// Lists clients, ordered by id.
+    List(List),
+    /// Shows a client.
+    Show {
+        /// Its client_id.
+        client: String,
+    },
+    /// Disables a client and revokes its tokens; others learn of it within the cache's bound.
+    Disable {
+        /// Its client_id.
+        client: String,
+    },
+    /// Enables a client again. Tokens it had stay revoked.
+    Enable {
+        /// Its client_id.
+        client: String,
+    },
+    /// Deletes a client with its secrets and tokens.
+    Delete {
+        /// Its client_id.
+        client: String,
+    },
+    /// Makes a new secret, prints it this once, and lets the old ones end.
+    RotateSecret(RotateSecret),
+}
+
+#[derive(Args)]
+pub(crate) struct Create {
+    /// What people call it.
+    name: String,
+    /// An entry of the permissions claim; may be repeated.
+    #[arg(long = "permission")]
+    permissions: Vec<String>,
+    /// Whom its tokens may be meant for; may be repeated.
+    #[arg(long)]
+    audience: Vec<String>,
+    /// What its tokens may allow, space separated; clients:read and clients:write manage clients.
+    #[arg(long)]
+    scope: Option<String>,
+    /// A file with the JWK of a client that uses private_key_jwt.
+    #[arg(long, value_name = "FILE")]
+    public_key: Option<std::path::PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct List {
+    /// Only clients whose id or name holds this text.
+    #[arg(long)]
+    search: Option<String>,
+    /// Only clients after this client_id.
+    #[arg(long)]
+    after: Option<String>,
+    /// The most clients.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=200))]
+    limit: u16,
+}
+
+#[derive(Args)]
+pub(crate) struct RotateSecret {
+    /// The client's client_id.
+    client: String,
+    /// What the new secret is called.
+    #[arg(long)]
+    name: Option<String>,
+    /// For how long the old secrets still work.
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    overlap: u64,
+}
+
+/// Carries the command out.
+pub(crate) async fn run(
+    command: Client,
+    settings: &Settings,
+    output: &Output,
+) -> Result<(), CommandError> {
+    let commands = Commands::open(settings).await?;
+    match command {
+        Client::Create(it) => create(it, &commands, output).await,
+        Client::List(it) => list(it, &commands, output).await,
+        Client::Show { client } => {
+            let id = id(&client)?;
+            let found = commands.find_client.execute(&id).await?.ok_or_else(unknown)?;
+            let document = client_document::client(&found);
+            output.print(&document, &[format!("{document:#}")]);
+            Ok(())
+        }
+        Client::Disable { client } => change(&client, ClientState::Trash, &commands, output).await,
+        Client::Enable { client } => change(&client, ClientState::Public, &commands, output).await,
+        Client::Delete { client } => {
+            let id = id(&client)?;
+            commands.delete_client.execute(&id).await.map_err(refused)?;
+            output.print(&json!({"client_id": client}), &[format!("{client} is deleted")]);
+            Ok(())
+        }
+        Client::RotateSecret(it) => rotate(it, &commands, output).await,
+    }
+}
+
+async fn create(it: Create, commands: &Commands, output: &Output) -> Result<(), CommandError> {
+    let mut object = Map::new();
+    object.insert("client_name".to_owned(), it.name.into());
+    object.insert("permissions".to_owned(), it.permissions.into());
+    object.insert("audience".to_owned(), it.audience.into());
+    if let Some(scope) = it.scope {
+        object.insert("scope".to_owned(), scope.into());
+    }
+    if let Some(path) = it.public_key {
+        let bytes = std::fs::read(&path).map_err(|error| {
+            CommandError::Refused(format!("{} cannot be read: {error}", path.display()))
+        })?;
+        let jwk = domain::parse_object(&bytes).map_err(|error| {
+            CommandError::Refused(format!("{} holds no JWK: {error}", path.display()))
+        })?;
+        object.insert("token_endpoint_auth_method".to_owned(), "private_key_jwt".into());
+        object.insert("public_key".to_owned(), Value::Object(jwk));
+    }
+    let new = NewClient::parse(object, Authority::Management, &commands.rules).map_err(refused)?;
+    let made = commands.register_client.execute(new).await.map_err(refused)?;
+    let mut document = json!({"client_id": made.client.id.as_str()});
+    let mut lines = vec![format!("client_id      {}", made.client.id)];
+    if let Some(secret) = &made.secret {
+        if let Value::Object(members) = &mut document {
+            members.insert("client_secret".to_owned(), secret.expose().into());
+        }
+        lines.push(format!("client_secret  {}", secret.expose()));
+    }
+    output.print(&document, &lines);
+    Ok(())
+}
+
+async fn list(it: List, commands: &Commands, output: &Output) -> Result<(), CommandError> {
+    let after = match it.after {
+        Some(raw) => Some(id(&raw)?),
+        None => None,
+    };
+    let query = ClientQuery { after, limit: it.limit.into(), search: it.search };
+    let page = commands.list_clients.execute(query).await?;
+    let documents: Vec<Value> = page.clients.iter().map(client_document::client).collect();
+    let lines: Vec<String> = page
+        .clients
+        .iter()
+        .map(|client| format!("{}  {:7}  {}", client.id, client.state.name(), client.name))
+        .collect();
+    output.print(&json!({"clients": documents, "has_more": page.has_more}), &lines);
+    Ok(())
+}
+
+async fn change(
+    raw: &str,
+    state: ClientState,
+    commands: &Commands,
+    output: &Output,
+) -> Result<(), CommandError> {
+    let client = commands.change_state.execute(&id(raw)?, state).await.map_err(refused)?;
+    let line = format!("{} is {}", client.id, client.state.name());
+    output.print(&client_document::client(&client), &[line]);
+    Ok(())
+}
+
+async fn rotate(
+    it: RotateSecret,
+    commands: &Commands,
+    output: &Output,
+) -> Result<(), CommandError> {
+    let id = id(&it.client)?;
+    let name = match it.name.map(|raw| raw.parse()) {
+        None => None,
+        Some(parsed) => Some(parsed.map_err(refused)?),
+    };
+    let request = AddSecretRequest { name, expires_at: None };
+    let overlap = Duration::from_secs(it.overlap);
+    let added = commands.rotate_secret.execute(&id, request, overlap).await.map_err(refused)?;
+    let (secret_id, secret) = (&added.credential.id, added.secret.expose());
+    output.print(
+        &json!({
+            "client_id": id.as_str(),
+            "secret_id": secret_id.as_str(),
+            "client_secret": secret,
+        }),
+        &[format!("client_secret  {secret}"), format!("The old secrets end in {} s.", it.overlap)],
+    );
+    Ok(())
+}
+
+fn id(raw: &str) -> Result<ClientId, CommandError> {
+    raw.parse().map_err(refused)
+}
+
+fn unknown() -> CommandError {
+    CommandError::Refused("there is no client with this id".to_owned())
+}
+
+fn refused(error: impl std::fmt::Display) -> CommandError {
+    CommandError::Refused(error.to_string())
+}

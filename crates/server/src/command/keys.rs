@@ -1,0 +1,65 @@
+//! `tokenwright keys ...`.
+
+use clap::Subcommand;
+use domain::KeySet;
+use serde_json::{Value, json};
+
+use super::CommandError;
+use super::output::Output;
+use crate::client_document::moment;
+use crate::settings::Settings;
+use crate::wiring::Commands;
+
+#[derive(Subcommand)]
+pub(crate) enum Keys {
+    /// Lists the signing keys and what each is doing.
+    List,
+    /// Lets the next key sign, and publishes a new one to follow it. Running servers take the
+    /// change over within keys.refresh_seconds.
+    Rotate {
+        /// Does not wait until verifiers know the next key: for a key that was stolen.
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+/// Carries the command out.
+pub(crate) async fn run(
+    command: Keys,
+    settings: &Settings,
+    output: &Output,
+) -> Result<(), CommandError> {
+    let commands = Commands::open(settings).await?;
+    let keys = match command {
+        Keys::List => commands.keys.load().await?,
+        Keys::Rotate { force } => commands
+            .rotate_keys
+            .execute(settings.tokens.algorithm, force)
+            .await
+            .map_err(|error| CommandError::Refused(error.to_string()))?,
+    };
+    print(&keys, output);
+    Ok(())
+}
+
+fn print(keys: &KeySet, output: &Output) {
+    let documents: Vec<Value> = keys
+        .keys
+        .iter()
+        .map(|key| {
+            json!({
+                "kid": key.id.as_str(),
+                "alg": key.algorithm.name(),
+                "state": key.state.name(),
+                "created_at": moment(key.created_at),
+                "retired_at": key.retired_at.map(moment),
+            })
+        })
+        .collect();
+    let lines: Vec<String> = keys
+        .keys
+        .iter()
+        .map(|key| format!("{}  {:5}  {}", key.id, key.algorithm.name(), key.state.name()))
+        .collect();
+    output.print(&Value::from(documents), &lines);
+}

@@ -1,0 +1,123 @@
+//! The command line.
+
+mod bootstrap_token;
+mod check;
+mod client;
+mod healthcheck;
+mod keys;
+mod migrate;
+mod output;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::serve;
+use crate::settings::{Problem, Settings, Variables};
+use crate::wiring::OpenError;
+use output::{Output, complain};
+
+/// An OAuth 2.0 authorization server for machines that call machines.
+#[derive(Parser)]
+#[command(name = "tokenwright", version, about)]
+struct Arguments {
+    /// The configuration file; without it tokenwright.toml is read if it is there.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How results are printed.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    output: Format,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves requests (what happens where no command is given).
+    Serve,
+    /// Says whether the configuration is right, without starting.
+    Check,
+    /// Manages clients.
+    #[command(subcommand)]
+    Client(client::Client),
+    /// Manages signing keys.
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// Brings the stores to the newest schema, and says which that is.
+    Migrate,
+    /// Makes a new bootstrap token; the old one is worth nothing from then on.
+    BootstrapToken,
+    /// Asks a running server whether it lives: for containers without a shell.
+    Healthcheck,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// The configuration is wrong.
+    #[error("the configuration is wrong")]
+    Settings(Vec<Problem>),
+    /// A store cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A store failed.
+    #[error("{}", .0.explained())]
+    Fault(#[from] domain::Fault),
+    /// The command cannot be carried out as it was given.
+    #[error("{0}")]
+    Refused(String),
+    /// The server could not start.
+    #[error(transparent)]
+    Serve(#[from] serve::ServeError),
+}
+
+/// Reads the command line and carries it out.
+#[must_use]
+pub fn run() -> ExitCode {
+    let Arguments { config, output, command } = Arguments::parse();
+    let outcome = Settings::read(config.as_deref(), &Variables::of_process())
+        .map_err(CommandError::Settings)
+        .and_then(|settings| {
+            carry_out(command.unwrap_or(Command::Serve), settings, Output::new(output))
+        });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(CommandError::Settings(problems)) => {
+            complain("the configuration is wrong:");
+            for problem in &problems {
+                complain(&format!("  {problem}"));
+            }
+            ExitCode::from(2)
+        }
+        Err(error) => {
+            complain(&format!("tokenwright: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out(command: Command, settings: Settings, output: Output) -> Result<(), CommandError> {
+    if let Command::Serve = command {
+        return Ok(serve::run(settings)?);
+    }
+    actix_web::rt::System::new().block_on(async {
+        match command {
+            Command::Serve => Ok(()),
+            Command::Check => check::run(&settings, &output),
+            Command::Client(command) => client::run(command, &settings, &output).await,
+            Command::Keys(command) => keys::run(command, &settings, &output).await,
+            Command::Migrate => migrate::run(&settings, &output).await,
+            Command::BootstrapToken => bootstrap_token::run(&settings, &output).await,
+            Command::Healthcheck => healthcheck::run(&settings).await,
+        }
+    })
+}

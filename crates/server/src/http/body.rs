@@ -1,0 +1,145 @@
+//! Reads the body of a request: bounded, of one media type, never decompressed.
+
+use std::time::Duration;
+
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use actix_web::web::{Bytes, BytesMut, Payload};
+use domain::JsonObject;
+use futures_util::StreamExt as _;
+
+use super::error::{ApiError, ErrorCode};
+use super::form::Form;
+
+/// No form of the protocol comes anywhere near this many bytes; an assertion may.
+const FORM_LIMIT: usize = 64 * 1024;
+/// A client with ten keys of 8192 bits and rich metadata stays below.
+const JSON_LIMIT: usize = 256 * 1024;
+/// How much of a body that is too large is read before the answer, and for how long: a client
+/// that is still writing would lose the answer in a reset.
+const DRAIN_LIMIT: usize = 256 * 1024 * 1024;
+const DRAIN_TIME: Duration = Duration::from_secs(10);
+/// How long a body may take to arrive.
+const READ_TIME: Duration = Duration::from_secs(10);
+
+/// Reads a form (`application/x-www-form-urlencoded`).
+pub(crate) async fn form(headers: &HeaderMap, payload: Payload) -> Result<Form, ApiError> {
+    let media_type = checked_media_type(
+        headers,
+        "application/x-www-form-urlencoded",
+        "the body must be application/x-www-form-urlencoded in UTF-8, not compressed",
+    );
+    let bytes = bytes(payload, FORM_LIMIT).await?;
+    media_type?;
+    Form::parse(&bytes)
+        .map_err(|error| ApiError::with_text(ErrorCode::InvalidRequest, &error.to_string()))
+}
+
+/// Reads a JSON object (`application/json`).
+pub(crate) async fn json(headers: &HeaderMap, payload: Payload) -> Result<JsonObject, ApiError> {
+    let media_type = checked_media_type(
+        headers,
+        "application/json",
+        "the body must be application/json in UTF-8, not compressed",
+    );
+    let bytes = bytes(payload, JSON_LIMIT).await?;
+    media_type?;
+    domain::parse_object(&bytes).map_err(|_| {
+        ApiError::new(
+            ErrorCode::InvalidRequest,
+            "the body must be one JSON object without doubled members",
+        )
+    })
+}
+
+/// Reads an optional JSON object: an empty body is an empty object.
+pub(crate) async fn optional_json(
+    headers: &HeaderMap,
+    payload: Payload,
+) -> Result<JsonObject, ApiError> {
+    if headers.get(CONTENT_TYPE).is_none() {
+        let bytes = bytes(payload, JSON_LIMIT).await?;
+        let description = "a body needs the content type application/json";
+        return if bytes.is_empty() {
+            Ok(JsonObject::new())
+        } else {
+            Err(ApiError::new(ErrorCode::InvalidRequest, description))
+        };
+    }
+    json(headers, payload).await
+}
+
+fn checked_media_type(
+    headers: &HeaderMap,
+    expected: &str,
+    description: &'static str,
+) -> Result<(), ApiError> {
+    let refused = || ApiError::new(ErrorCode::InvalidRequest, description);
+    let is_plain = headers.get(CONTENT_ENCODING).is_none_or(|it| it == "identity");
+    let mut types = headers.get_all(CONTENT_TYPE);
+    let (Some(value), None, true) = (types.next(), types.next(), is_plain) else {
+        return Err(refused());
+    };
+    let value = value.to_str().map_err(|_| refused())?;
+    let mut parts = value.split(';').map(str::trim);
+    let is_expected = parts.next().is_some_and(|it| it.eq_ignore_ascii_case(expected));
+    let is_utf8 = parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        Some(_) | None => true,
+    });
+    if is_expected && is_utf8 { Ok(()) } else { Err(refused()) }
+}
+
+async fn bytes(payload: Payload, limit: usize) -> Result<Bytes, ApiError> {
+    match actix_web::rt::time::timeout(READ_TIME, collected(payload, limit)).await {
+        Ok(collected) => collected,
+        Err(_) => Err(ApiError::new(ErrorCode::InvalidRequest, "the body took too long to arrive")),
+    }
+}
+
+async fn collected(mut payload: Payload, limit: usize) -> Result<Bytes, ApiError> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| {
+            ApiError::new(ErrorCode::InvalidRequest, "the body ended before it was complete")
+        })?;
+        // The usual form arrives in one piece and is not copied.
+        if body.is_empty() && chunk.len() <= limit {
+            match payload.next().await {
+                None => return Ok(chunk),
+                Some(next) => {
+                    body.extend_from_slice(&chunk);
+                    let next = next.map_err(|_| {
+                        ApiError::new(
+                            ErrorCode::InvalidRequest,
+                            "the body ended before it was complete",
+                        )
+                    })?;
+                    body.extend_from_slice(&next);
+                }
+            }
+        } else {
+            body.extend_from_slice(&chunk);
+        }
+        if limit < body.len() {
+            drain(payload).await;
+            return Err(ApiError::new(ErrorCode::TooLarge, "the body is too large"));
+        }
+    }
+    Ok(body.freeze())
+}
+
+async fn drain(mut payload: Payload) {
+    let drained = async {
+        let mut seen = 0;
+        while let Some(Ok(chunk)) = payload.next().await {
+            seen += chunk.len();
+            if DRAIN_LIMIT < seen {
+                break;
+            }
+        }
+    };
+    // Whoever is slower than this has lost interest, or never had any.
+    drop(actix_web::rt::time::timeout(DRAIN_TIME, drained).await);
+}

@@ -1,0 +1,204 @@
+//! `/clients`: operators manage clients.
+
+use std::str::FromStr;
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderMap, IF_MATCH};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{HttpRequest, HttpResponse, web};
+use app::{Authority, ClientChanges, NewClient};
+use domain::management::ManagementRight;
+use domain::port::ClientQuery;
+use domain::{Client, ClientId, ClientState, Revision};
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::error::{ApiError, ErrorCode};
+use super::{Api, bearer, body, register, resource, secrets};
+use crate::client_document;
+
+/// The routes. One guard stands before all of them, so that none can be forgotten.
+pub(crate) fn routes() -> impl HttpServiceFactory + use<> {
+    let collection = [
+        (Method::GET, web::to(list)),
+        (Method::HEAD, web::to(list)),
+        (Method::POST, web::to(create)),
+    ];
+    let one = [
+        (Method::GET, web::to(get)),
+        (Method::HEAD, web::to(get)),
+        (Method::PATCH, web::to(patch)),
+        (Method::DELETE, web::to(delete)),
+    ];
+    web::scope("/clients")
+        .wrap(from_fn(guard))
+        .service(resource("", "GET, HEAD, POST", collection))
+        .service(resource("/{client}", "GET, HEAD, PATCH, DELETE", one))
+        .service(resource("/{client}/disable", "POST", [(Method::POST, web::to(disable))]))
+        .service(resource("/{client}/enable", "POST", [(Method::POST, web::to(enable))]))
+        .service(resource(
+            "/{client}/secrets",
+            "GET, HEAD, POST",
+            [
+                (Method::GET, web::to(secrets::list)),
+                (Method::HEAD, web::to(secrets::list)),
+                (Method::POST, web::to(secrets::add)),
+            ],
+        ))
+        .service(resource(
+            "/{client}/secrets/{secret}",
+            "DELETE",
+            [(Method::DELETE, web::to(secrets::revoke))],
+        ))
+        .default_service(web::to(super::unknown_path))
+}
+
+/// Whoever only looks needs the right to read, all others the right to write.
+async fn guard<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    let right = if matches!(*request.method(), Method::GET | Method::HEAD) {
+        ManagementRight::ReadClients
+    } else {
+        ManagementRight::WriteClients
+    };
+    match authorized(&request, right).await {
+        Ok(()) => next.call(request).await.map(ServiceResponse::map_into_left_body),
+        Err(error) => Ok(super::refused(request, error)),
+    }
+}
+
+async fn authorized(request: &ServiceRequest, right: ManagementRight) -> Result<(), ApiError> {
+    let Some(api) = request.app_data::<web::Data<Api>>() else {
+        return Err(domain::Fault::corrupt("the handlers have no use-cases").into());
+    };
+    let token = bearer::token(request.headers())?;
+    Ok(api.authorize_management.execute(token, right).await?)
+}
+
+/// Reads an id from the path; one that no client can have is an unknown one.
+pub(crate) fn path_value<T: FromStr>(raw: &str) -> Result<T, ApiError> {
+    percent_decode_str(raw)
+        .decode_utf8()
+        .ok()
+        .and_then(|it| it.parse().ok())
+        .ok_or_else(unknown_client)
+}
+
+pub(crate) fn unknown_client() -> ApiError {
+    ApiError::new(ErrorCode::NotFound, "there is no client with this id")
+}
+
+async fn create(
+    request: HttpRequest,
+    payload: web::Payload,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, ApiError> {
+    let object = body::json(request.headers(), payload).await?;
+    let new = NewClient::parse(object, Authority::Management, &api.rules)?;
+    let registered = api.register_client.execute(new).await?;
+    Ok(register::created(&registered))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Page {
+    #[serde(default)]
+    limit: Option<usize>,
+    #[serde(default)]
+    after: Option<String>,
+    #[serde(default)]
+    search: Option<String>,
+}
+
+async fn list(request: HttpRequest, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+    const DESCRIPTION: &str =
+        "the query may hold limit (1 to 200), after (a client_id) and search, each once";
+    let invalid = || ApiError::new(ErrorCode::InvalidRequest, DESCRIPTION);
+    let page: web::Query<Page> =
+        web::Query::from_query(request.query_string()).map_err(|_| invalid())?;
+    let Page { limit, after, search } = page.into_inner();
+    if limit.is_some_and(|it| !(1..=app::MAX_PAGE).contains(&it)) {
+        return Err(invalid());
+    }
+    let after = match after.filter(|it| !it.is_empty()) {
+        None => None,
+        Some(raw) => Some(raw.parse().map_err(|_| invalid())?),
+    };
+    let search = search.filter(|it| !it.is_empty());
+    let query = ClientQuery { after, limit: limit.unwrap_or(50), search };
+    let found = api.list_clients.execute(query).await?;
+    let next = found.clients.last().filter(|_| found.has_more).map(|it| it.id.as_str());
+    let clients: Vec<_> = found.clients.iter().map(client_document::client).collect();
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(json!({"clients": clients, "next": next})))
+}
+
+async fn get(path: web::Path<String>, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+    let id: ClientId = path_value(&path)?;
+    let client = api.find_client.execute(&id).await?.ok_or_else(unknown_client)?;
+    Ok(shown(&client))
+}
+
+async fn patch(
+    request: HttpRequest,
+    path: web::Path<String>,
+    payload: web::Payload,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, ApiError> {
+    let object = body::json(request.headers(), payload).await?;
+    let id: ClientId = path_value(&path)?;
+    let expected = expected_revisions(request.headers())?;
+    let changes = ClientChanges::parse(object, &api.rules)?;
+    let client = api.update_client.execute(&id, changes, expected.as_deref()).await?;
+    Ok(shown(&client))
+}
+
+async fn disable(path: web::Path<String>, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+    let id: ClientId = path_value(&path)?;
+    Ok(shown(&api.change_state.execute(&id, ClientState::Trash).await?))
+}
+
+async fn enable(path: web::Path<String>, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+    let id: ClientId = path_value(&path)?;
+    Ok(shown(&api.change_state.execute(&id, ClientState::Public).await?))
+}
+
+async fn delete(path: web::Path<String>, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+    let id: ClientId = path_value(&path)?;
+    api.delete_client.execute(&id).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn shown(client: &Client) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((ETAG, format!("\"{}\"", client.revision.0)))
+        .json(client_document::client(client))
+}
+
+/// `If-Match` (RFC 9110 section 13.1.1): the revisions the caller has seen; `None` for `*`.
+fn expected_revisions(headers: &HeaderMap) -> Result<Option<Vec<Revision>>, ApiError> {
+    let Some(value) = headers.get(IF_MATCH) else {
+        return Err(ApiError::new(
+            ErrorCode::PreconditionRequired,
+            "a change needs If-Match with the ETag of the client as it was read",
+        ));
+    };
+    let value = value.to_str().unwrap_or_default().trim();
+    if value == "*" {
+        return Ok(None);
+    }
+    // A tag that is none of ours matches nothing.
+    let revisions = value
+        .split(',')
+        .filter_map(|tag| tag.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok())
+        .map(Revision)
+        .collect();
+    Ok(Some(revisions))
+}

@@ -1,0 +1,84 @@
+//! `/clients/{client}/secrets`: operators rotate secrets.
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpRequest, HttpResponse, web};
+use app::AddSecretRequest;
+use domain::{ClientId, JsonObject, SecretId, SecretName, Timestamp};
+use serde_json::{Value, json};
+
+use super::clients::{path_value, unknown_client};
+use super::error::{ApiError, ErrorCode};
+use super::{Api, body};
+use crate::client_document;
+
+pub(crate) async fn list(
+    path: web::Path<String>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, ApiError> {
+    let id: ClientId = path_value(&path)?;
+    let known = api.list_secrets.execute(&id).await?.ok_or_else(unknown_client)?;
+    let secrets: Vec<_> = known.iter().map(client_document::credential).collect();
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(json!({"secrets": secrets})))
+}
+
+pub(crate) async fn add(
+    request: HttpRequest,
+    path: web::Path<String>,
+    payload: web::Payload,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, ApiError> {
+    let object = body::optional_json(request.headers(), payload).await?;
+    let id: ClientId = path_value(&path)?;
+    let asked = add_secret_request(object, api.clock.now())?;
+    let added = api.add_secret.execute(&id, asked).await?;
+    let ends = added.credential.expires_at.map_or(0, Timestamp::as_unix_seconds);
+    Ok(HttpResponse::Created().insert_header((CACHE_CONTROL, "no-store")).json(json!({
+        "client_id": id.as_str(),
+        "client_secret": added.secret.expose(),
+        "client_secret_expires_at": ends,
+        "secret_id": added.credential.id.as_str(),
+    })))
+}
+
+pub(crate) async fn revoke(
+    path: web::Path<(String, String)>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, ApiError> {
+    let (client, secret) = path.into_inner();
+    let client: ClientId = path_value(&client)?;
+    let secret: SecretId = path_value(&secret)?;
+    if api.revoke_secret.execute(&client, &secret).await? {
+        return Ok(HttpResponse::NoContent().finish());
+    }
+    Err(ApiError::new(ErrorCode::NotFound, "the client has no secret with this id"))
+}
+
+fn add_secret_request(
+    mut object: JsonObject,
+    now: Timestamp,
+) -> Result<AddSecretRequest, ApiError> {
+    let invalid = |text: &str| ApiError::with_text(ErrorCode::InvalidClientMetadata, text);
+    let name: Option<SecretName> = match object.remove("name") {
+        None | Some(Value::Null) => None,
+        Some(value) => match value.as_str().map(str::parse) {
+            Some(Ok(name)) => Some(name),
+            Some(Err(error)) => return Err(invalid(&error.to_string())),
+            None => return Err(invalid("name: must be a text")),
+        },
+    };
+    let expires_at = match object.remove("expires_in") {
+        None | Some(Value::Null) => None,
+        Some(value) => match value.as_u64() {
+            Some(seconds @ 1..) => Some(now.after(std::time::Duration::from_secs(seconds))),
+            Some(0) | None => {
+                return Err(invalid("expires_in: must be a whole number of seconds, at least 1"));
+            }
+        },
+    };
+    match object.keys().next() {
+        None => Ok(AddSecretRequest { name, expires_at }),
+        Some(member) => Err(invalid(&format!("{member}: is not a member of a secret"))),
+    }
+}

@@ -1,0 +1,66 @@
+//! The status routes: never below the prefix, never logged.
+
+use std::time::Duration;
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::{HttpResponse, HttpResponseBuilder, web};
+use futures_util::future::join_all;
+use serde_json::{Map, Value, json};
+
+use super::Api;
+use super::error::ApiError;
+
+/// A probe that takes longer is an answer too.
+const PROBE_TIME: Duration = Duration::from_secs(5);
+
+/// `GET /-/healthz`: the process lives.
+pub(crate) async fn alive(api: web::Data<Api>) -> HttpResponse {
+    answer(&api, true, None)
+}
+
+/// `GET /-/ready`: requests are welcome.
+pub(crate) async fn ready(api: web::Data<Api>) -> HttpResponse {
+    let is_on = api.phase.has_started() && !api.phase.is_ending();
+    let is_ready = is_on && probe_all(&api).await.values().all(|state| state == "OK");
+    answer(&api, is_ready, None)
+}
+
+/// `GET /-/check-up`: every dependency is asked.
+pub(crate) async fn check_up(api: web::Data<Api>) -> HttpResponse {
+    let states = probe_all(&api).await;
+    let is_fine = api.phase.has_started() && states.values().all(|state| state == "OK");
+    answer(&api, is_fine, Some(states))
+}
+
+/// `GET /-/metrics`: for Prometheus.
+pub(crate) async fn metrics(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+    let text = api.metrics.encode().map_err(domain::Fault::corrupt)?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8"))
+        .body(text))
+}
+
+async fn probe_all(api: &Api) -> Map<String, Value> {
+    let probed = api.probes.iter().map(|probe| async move {
+        let state = match actix_web::rt::time::timeout(PROBE_TIME, probe.check()).await {
+            Ok(Ok(())) => "OK",
+            Ok(Err(_)) | Err(_) => "KO",
+        };
+        (probe.name().to_owned(), Value::from(state))
+    });
+    join_all(probed).await.into_iter().collect()
+}
+
+fn answer(api: &Api, is_fine: bool, states: Option<Map<String, Value>>) -> HttpResponse {
+    let mut body = json!({
+        "status": if is_fine { "OK" } else { "KO" },
+        "name": "client-credentials",
+        "version": api.discovery.version,
+    });
+    if let (Some(states), Value::Object(members)) = (states, &mut body) {
+        members.insert("dependencies".to_owned(), states.into());
+    }
+    let mut builder: HttpResponseBuilder =
+        if is_fine { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    builder.insert_header((CACHE_CONTROL, "no-store")).json(body)
+}
