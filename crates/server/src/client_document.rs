@@ -1,6 +1,6 @@
 //! A client and what is known of its secrets, as an operator sees them. Never a secret.
 
-use domain::{Client, Credential, Timestamp};
+use domain::{Audience, ClaimName, Client, Credential, Permission, SecretName, Timestamp};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -14,13 +14,13 @@ pub(crate) fn client(client: &Client) -> Value {
     set("client_name", client.name.as_str().into());
     set("token_endpoint_auth_method", client.authentication.name().into());
     set("__STATE__", client.state.name().into());
-    set("permissions", texts(client.permissions.iter().map(|it| it.as_str()).collect()));
-    set("audience", texts(client.audience.iter().map(|it| it.as_str()).collect()));
+    set("permissions", texts(client.permissions.iter().map(Permission::as_str).collect()));
+    set("audience", texts(client.audience.iter().map(Audience::as_str).collect()));
     set("scope", client.scope.to_string().into());
     set("capabilities", texts(client.capabilities.iter().map(|it| it.name()).collect()));
     set(
         "allowedCustomClaims",
-        texts(client.allowed_custom_claims.iter().map(|it| it.as_str()).collect()),
+        texts(client.allowed_custom_claims.iter().map(ClaimName::as_str).collect()),
     );
     if !client.keys.is_empty() {
         let keys: Vec<Value> = client.keys.iter().map(|key| key.to_json().into()).collect();
@@ -42,7 +42,7 @@ pub(crate) fn client(client: &Client) -> Value {
 pub(crate) fn credential(credential: &Credential) -> Value {
     json!({
         "secret_id": credential.id.as_str(),
-        "name": credential.name.as_ref().map(|it| it.as_str()),
+        "name": credential.name.as_ref().map(SecretName::as_str),
         "created_at": moment(credential.created_at),
         "expires_at": credential.expires_at.map(moment),
         "last_used": credential.last_used.map(moment),

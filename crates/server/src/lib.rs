@@ -4,6 +4,7 @@ mod client_document;
 mod command;
 mod http;
 mod serve;
+mod service;
 mod settings;
 mod telemetry;
 mod welcome;

@@ -17,9 +17,10 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::http::{self, Api};
+use crate::service::Service;
 use crate::settings::Settings;
 use crate::telemetry::{Logging, traces};
-use crate::wiring::{self, OpenError, Service};
+use crate::wiring::{self, OpenError};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4_096;
@@ -119,7 +120,7 @@ async fn serve_until_told(settings: &Settings, logging: Logging) -> Result<(), S
     let base_url = format!("{}{}", settings.base_url(address), settings.service_prefix);
     tracing::info!(url = base_url, "listening");
     let handle = server.handle();
-    let served = actix_web::rt::spawn(server);
+    let ended = actix_web::rt::spawn(server);
     let stores = Arc::new(stores);
 
     let starter = background::Starter {
@@ -140,7 +141,7 @@ async fn serve_until_told(settings: &Settings, logging: Logging) -> Result<(), S
         clock,
         api.clone(),
     );
-    let reason = wait(failed, handle.clone(), served).await?;
+    let reason = wait(failed, handle.clone(), ended).await?;
     phase.end();
     let failed = match reason {
         Reason::Terminated => {
@@ -153,9 +154,8 @@ async fn serve_until_told(settings: &Settings, logging: Logging) -> Result<(), S
     };
     tasks.stop();
     handle.stop(true).await;
-    match tokio::time::timeout(FLUSH, notes.flush()).await {
-        Ok(Ok(())) => (),
-        Ok(Err(_)) | Err(_) => tracing::warn!("the last notes of last use were not written"),
+    if !matches!(tokio::time::timeout(FLUSH, notes.flush()).await, Ok(Ok(()))) {
+        tracing::warn!("the last notes of last use were not written");
     }
     drop(tokio::time::timeout(FLUSH, stores.close()).await);
     match failed {
@@ -213,7 +213,7 @@ enum Reason {
 async fn wait(
     failed: tokio::sync::oneshot::Receiver<String>,
     handle: ServerHandle,
-    served: actix_web::rt::task::JoinHandle<io::Result<()>>,
+    end: actix_web::rt::task::JoinHandle<io::Result<()>>,
 ) -> Result<Reason, ServeError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -221,7 +221,7 @@ async fn wait(
         _ = terminate.recv() => Ok(Reason::Terminated),
         _ = interrupt.recv() => Ok(Reason::Interrupted),
         Ok(what) = failed => Ok(Reason::Failed(what)),
-        ended = served => {
+        ended = end => {
             handle.stop(false).await;
             match ended {
                 Ok(outcome) => outcome?,

@@ -4,13 +4,12 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use actix_web::web::Bytes;
 use adapter_hashing::{
-    Hasher, HashingOptions, InvalidHashingOptions, OsEntropy, Pepper, RememberingHasher,
-    RememberingOptions, Sha256Digester,
+    Hasher, HashingOptions, InvalidHashingOptions, MemoryStatistics, OsEntropy, Pepper,
+    PoolStatistics, RememberingHasher, RememberingOptions, Sha256Digester,
 };
 use adapter_jose::{
     ClientKeyVerifier, DirectoryKeys, KeyFactory, KeyRing, PemFileKeys, PemKeyFile,
@@ -21,31 +20,18 @@ use adapter_memory::{
     WriteBehind,
 };
 use adapter_sql::{MigrationError, PgOptions, PgStores, SqliteOptions, SqliteStores};
-use app::{
-    AddSecret, AuthenticateClient, AuthorizeManagement, ChangeState, ClaimBootstrapToken,
-    DeleteClient, EnsureKeys, FindClient, IssueToken, ListClients, ListSecrets,
-    ManagementAuthentication, RefreshKeys, RegisterClient, RegistrationRules,
-    ReplaceBootstrapToken, RevokeSecret, RevokeToken, RotateKeys, RotateSecret, TokenInfo,
-    UpdateClient,
-};
+use app::RegistrationRules;
 use domain::port::{
     BootstrapRepository, ClientDirectory, ClientRepository, Clock, CredentialRepository, Entropy,
-    HealthProbe, KeyRepository, LastUse, LoginLedger, ReplayGuard, SecretHasher, SignatureVerifier,
-    TokenDigester, TokenRepository,
+    HealthProbe, KeyMaker, KeyRepository, KeyRingInstaller, LoginLedger, ReplayGuard, SecretHasher,
+    SignatureVerifier, TokenDigester, TokenRepository, TokenSigner, TokenVerifier,
 };
-use domain::{
-    AssertionPolicy, Fault, Issuer, KeyPolicy, KeyState, Timestamp, TokenPolicy, TokenProfile,
-};
+use domain::{Fault, KeyState, Timestamp};
 use secrecy::ExposeSecret as _;
 
-use crate::http::{self, Api, Discovery, Phase, RegistrationAccess};
-use crate::settings::{
-    KeyStore, Management, RegistrationMode, Scheme, Settings, Store, Stores as StoreNames,
-};
-use crate::telemetry::{Logging, Measured, Metrics, RequestLog, Sample};
+use crate::settings::{KeyStore, Scheme, Settings, Store, Stores as StoreNames};
+use crate::telemetry::{Logging, Measured, Metrics, Sample};
 
-/// How long an assertion may live, and so how long its `jti` is remembered at most.
-const LONGEST_ASSERTION: Duration = Duration::from_hours(24);
 /// How many notes of last use may wait for a store that is out.
 const NOTES_CAPACITY: usize = 100_000;
 /// How long a store that is out is not asked again for what is remembered.
@@ -110,8 +96,8 @@ pub(crate) struct Stores {
 
 #[derive(Clone)]
 enum Database {
-    Sqlite(SqliteStores),
-    Postgres(PgStores),
+    Sqlite(Arc<SqliteStores>),
+    Postgres(Arc<PgStores>),
 }
 
 /// The stores that are in use.
@@ -141,11 +127,11 @@ impl Stores {
         let mut databases = Vec::new();
         if let Some(sqlite) = &opened.sqlite {
             probes.push(Arc::clone(sqlite) as _);
-            databases.push(Database::Sqlite(sqlite.as_ref().clone()));
+            databases.push(Database::Sqlite(Arc::clone(sqlite)));
         }
         if let Some(postgres) = &opened.postgres {
             probes.push(Arc::clone(postgres) as _);
-            databases.push(Database::Postgres(postgres.as_ref().clone()));
+            databases.push(Database::Postgres(Arc::clone(postgres)));
         }
         Ok(Self {
             clients: on!(opened, names.clients, Arc::clone(&opened.memory) as _),
@@ -316,17 +302,41 @@ pub(crate) fn check_keys(settings: &Settings) -> Result<Vec<String>, OpenError> 
 }
 
 /// What is neither a store nor a use-case.
-struct Tools {
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
-    digester: Arc<dyn TokenDigester>,
-    signatures: Arc<dyn SignatureVerifier>,
-    hasher: Arc<Hasher>,
-    rules: RegistrationRules,
+pub(crate) struct Tools {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) digester: Arc<dyn TokenDigester>,
+    pub(crate) signatures: Arc<dyn SignatureVerifier>,
+    pub(crate) hasher: Arc<dyn SecretHasher>,
+    pub(crate) key_maker: Arc<dyn KeyMaker>,
+    pub(crate) ring: Ring,
+    pub(crate) rules: RegistrationRules,
+    hashing: Arc<PoolStatistics>,
+}
+
+/// The keys in use, by what is done with them.
+pub(crate) struct Ring {
+    pub(crate) signer: Arc<dyn TokenSigner>,
+    pub(crate) verifier: Arc<dyn TokenVerifier>,
+    pub(crate) installer: Arc<dyn KeyRingInstaller>,
+    /// The JWKS document.
+    pub(crate) jwks: Arc<dyn Fn() -> Bytes + Send + Sync>,
+}
+
+impl Ring {
+    fn empty() -> Self {
+        let ring = Arc::new(KeyRing::empty());
+        Self {
+            signer: ring.clone(),
+            verifier: ring.clone(),
+            installer: ring.clone(),
+            jwks: Arc::new(move || Bytes::copy_from_slice(ring.published().document())),
+        }
+    }
 }
 
 impl Tools {
-    fn new(settings: &Settings) -> Result<Self, OpenError> {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, OpenError> {
         let unusable = |error: InvalidHashingOptions| OpenError::Hashing(error.to_string());
         let pepper = settings.secrets.pepper.as_ref();
         let pepper = pepper.map(|it| Pepper::new(it.expose_secret().as_bytes())).transpose();
@@ -348,7 +358,10 @@ impl Tools {
             entropy: Arc::new(OsEntropy::default()),
             digester: Arc::new(Sha256Digester),
             signatures: Arc::new(ClientKeyVerifier::new(settings.cache.capacity)),
+            hashing: hasher.statistics(),
             hasher: Arc::new(hasher),
+            key_maker: Arc::new(KeyFactory),
+            ring: Ring::empty(),
             rules: RegistrationRules {
                 key_algorithms: settings.registration.key_algorithms.clone(),
                 is_key_id_required: true,
@@ -357,262 +370,22 @@ impl Tools {
     }
 }
 
-/// The use-cases that the command line needs, on the same stores as the server's.
-pub(crate) struct Commands {
-    pub(crate) register_client: RegisterClient,
-    pub(crate) find_client: FindClient,
-    pub(crate) list_clients: ListClients,
-    pub(crate) change_state: ChangeState,
-    pub(crate) delete_client: DeleteClient,
-    pub(crate) rotate_secret: RotateSecret,
-    pub(crate) rotate_keys: RotateKeys,
-    pub(crate) replace_bootstrap_token: ReplaceBootstrapToken,
+/// The stores behind their decorators.
+pub(crate) struct Cached {
+    /// What requests read.
+    pub(crate) clients: Arc<dyn ClientRepository>,
+    /// What operators read and change: they see what is stored, and what they change bites here
+    /// at once.
+    pub(crate) managed_clients: Arc<dyn ClientRepository>,
+    pub(crate) directory: Arc<dyn ClientDirectory>,
+    pub(crate) credentials: Arc<dyn CredentialRepository>,
+    pub(crate) measured_credentials: Arc<dyn CredentialRepository>,
+    pub(crate) tokens: Arc<dyn TokenRepository>,
+    pub(crate) replay: Arc<dyn ReplayGuard>,
     pub(crate) keys: Arc<dyn KeyRepository>,
-    pub(crate) rules: RegistrationRules,
-}
-
-impl Commands {
-    /// Opens the stores, and brings their schema up to date.
-    pub(crate) async fn open(settings: &Settings) -> Result<Self, crate::command::CommandError> {
-        let stores = Stores::open(settings).await?;
-        stores.migrate().await?;
-        let tools = Tools::new(settings)?;
-        let clients = Arc::clone(&stores.clients);
-        let credentials = Arc::clone(&stores.credentials);
-        let hasher: Arc<dyn SecretHasher> = tools.hasher.clone();
-        Ok(Self {
-            register_client: register_client(&tools, &clients, &credentials, &hasher),
-            find_client: FindClient { clients: Arc::clone(&clients) },
-            list_clients: ListClients { directory: Arc::clone(&stores.directory) },
-            change_state: ChangeState {
-                clients: Arc::clone(&clients),
-                tokens: Arc::clone(&stores.tokens),
-                clock: Arc::clone(&tools.clock),
-                longest_lifetime: settings.tokens.lifetime,
-            },
-            delete_client: DeleteClient {
-                clients: Arc::clone(&clients),
-                credentials: Arc::clone(&credentials),
-                tokens: Arc::clone(&stores.tokens),
-                clock: Arc::clone(&tools.clock),
-                longest_lifetime: settings.tokens.lifetime,
-            },
-            rotate_secret: RotateSecret {
-                add_secret: add_secret(&tools, &clients, &credentials, &hasher),
-            },
-            rotate_keys: RotateKeys {
-                ensure_keys: ensure_keys(&tools, &stores.keys),
-                policy: KeyPolicy {
-                    publish_before_use: settings.keys.publish_before_use,
-                    keep_retired: settings.tokens.lifetime,
-                },
-            },
-            replace_bootstrap_token: ReplaceBootstrapToken {
-                bootstrap: Arc::clone(&stores.bootstrap),
-                digester: Arc::clone(&tools.digester),
-                entropy: Arc::clone(&tools.entropy),
-            },
-            keys: stores.keys,
-            rules: tools.rules,
-        })
-    }
-}
-
-fn register_client(
-    tools: &Tools,
-    clients: &Arc<dyn ClientRepository>,
-    credentials: &Arc<dyn CredentialRepository>,
-    hasher: &Arc<dyn SecretHasher>,
-) -> RegisterClient {
-    RegisterClient {
-        clients: Arc::clone(clients),
-        credentials: Arc::clone(credentials),
-        hasher: Arc::clone(hasher),
-        digester: Arc::clone(&tools.digester),
-        signatures: Arc::clone(&tools.signatures),
-        entropy: Arc::clone(&tools.entropy),
-        clock: Arc::clone(&tools.clock),
-    }
-}
-
-fn add_secret(
-    tools: &Tools,
-    clients: &Arc<dyn ClientRepository>,
-    credentials: &Arc<dyn CredentialRepository>,
-    hasher: &Arc<dyn SecretHasher>,
-) -> AddSecret {
-    AddSecret {
-        clients: Arc::clone(clients),
-        credentials: Arc::clone(credentials),
-        hasher: Arc::clone(hasher),
-        digester: Arc::clone(&tools.digester),
-        entropy: Arc::clone(&tools.entropy),
-        clock: Arc::clone(&tools.clock),
-    }
-}
-
-fn ensure_keys(tools: &Tools, keys: &Arc<dyn KeyRepository>) -> EnsureKeys {
-    EnsureKeys {
-        keys: Arc::clone(keys),
-        maker: Arc::new(KeyFactory),
-        entropy: Arc::clone(&tools.entropy),
-        clock: Arc::clone(&tools.clock),
-    }
-}
-
-/// Everything a running server has.
-pub(crate) struct Service {
-    pub(crate) api: Api,
-    pub(crate) stores: Stores,
-    pub(crate) notes: Arc<WriteBehind>,
-    pub(crate) ensure_keys: EnsureKeys,
-    pub(crate) refresh_keys: RefreshKeys,
-    /// There where the first start makes a bootstrap token.
-    pub(crate) claim_bootstrap_token: Option<ClaimBootstrapToken>,
-    pub(crate) phase: Arc<Phase>,
-    pub(crate) clock: Arc<dyn Clock>,
-}
-
-impl Service {
-    /// Builds the stores, their decorators, the use-cases and what the handlers need.
-    pub(crate) async fn build(
-        settings: &Settings,
-        issuer: Issuer,
-        logging: Logging,
-    ) -> Result<Self, OpenError> {
-        let stores = Stores::open(settings).await?;
-        let tools = Tools::new(settings)?;
-        let cached = Cached::new(settings, &stores, &tools, &logging)?;
-        let ring = Arc::new(KeyRing::empty());
-        let phase = Arc::new(Phase::default());
-
-        let token_info = TokenInfo {
-            verifier: ring.clone(),
-            tokens: cached.tokens.clone(),
-            clients: cached.clients.clone(),
-            clock: Arc::clone(&tools.clock),
-            issuer: issuer.clone(),
-            accepted_audiences: settings.tokens.accepted_audiences.clone(),
-        };
-        let last_use: Arc<dyn LastUse> = cached.notes.clone();
-        let authenticate = AuthenticateClient {
-            clients: cached.clients.clone(),
-            credentials: cached.credentials.clone(),
-            hasher: cached.hasher.clone(),
-            digester: Arc::clone(&tools.digester),
-            signatures: Arc::clone(&tools.signatures),
-            replay: cached.replay.clone(),
-            last_use: Arc::clone(&last_use),
-            clock: Arc::clone(&tools.clock),
-            assertions: AssertionPolicy {
-                audience: issuer.clone(),
-                clock_skew: settings.clock_skew,
-                max_lifetime: LONGEST_ASSERTION,
-                is_key_id_required: true,
-            },
-        };
-        let keys = measured_keys(&stores, settings.stores, &cached.metrics);
-        // Operators see what is stored, and what they change bites here at once.
-        let managed: Arc<dyn ClientRepository> =
-            Arc::new(UncachedReads::new(cached.measured_clients.clone(), cached.clients.clone()));
-        let longest_lifetime = settings.tokens.lifetime;
-        let api = Api {
-            issue_token: IssueToken {
-                authenticate: authenticate.clone(),
-                signer: ring.clone(),
-                entropy: Arc::clone(&tools.entropy),
-                last_use,
-                clock: Arc::clone(&tools.clock),
-                policy: TokenPolicy {
-                    issuer: issuer.clone(),
-                    lifetime: settings.tokens.lifetime,
-                    algorithm: settings.tokens.algorithm,
-                    is_audience_required: settings.tokens.is_audience_required,
-                },
-                profile: TokenProfile::Jwt,
-            },
-            revoke_token: RevokeToken {
-                authenticate,
-                token_info: token_info.clone(),
-                tokens: cached.tokens.clone(),
-            },
-            register_client: register_client(&tools, &managed, &cached.credentials, &cached.hasher),
-            find_client: FindClient { clients: Arc::clone(&managed) },
-            list_clients: ListClients { directory: cached.directory.clone() },
-            update_client: UpdateClient {
-                clients: Arc::clone(&managed),
-                signatures: Arc::clone(&tools.signatures),
-                clock: Arc::clone(&tools.clock),
-            },
-            change_state: ChangeState {
-                clients: Arc::clone(&managed),
-                tokens: cached.tokens.clone(),
-                clock: Arc::clone(&tools.clock),
-                longest_lifetime,
-            },
-            delete_client: DeleteClient {
-                clients: Arc::clone(&managed),
-                credentials: cached.credentials.clone(),
-                tokens: cached.tokens.clone(),
-                clock: Arc::clone(&tools.clock),
-                longest_lifetime,
-            },
-            list_secrets: ListSecrets {
-                clients: Arc::clone(&managed),
-                credentials: cached.measured_credentials.clone(),
-            },
-            add_secret: add_secret(&tools, &managed, &cached.credentials, &cached.hasher),
-            revoke_secret: RevokeSecret { credentials: cached.credentials.clone() },
-            authorize_management: AuthorizeManagement {
-                authentication: management(settings, &stores, tools.digester.as_ref()),
-                token_info: token_info.clone(),
-                digester: Arc::clone(&tools.digester),
-            },
-            token_info,
-            rules: tools.rules.clone(),
-            registration: registration(settings, &tools.digester),
-            jwks: jwks(&ring),
-            jwks_max_age_seconds: settings.keys.publish_before_use.as_secs(),
-            discovery: discovery(settings, &issuer),
-            probes: stores.probes.clone(),
-            phase: Arc::clone(&phase),
-            clock: Arc::clone(&tools.clock),
-            metrics: Arc::clone(&cached.metrics),
-            log: RequestLog(logging),
-        };
-        let claim_bootstrap_token = match settings.management {
-            Management::Bootstrap => Some(ClaimBootstrapToken {
-                bootstrap: Arc::clone(&stores.bootstrap),
-                digester: Arc::clone(&tools.digester),
-                entropy: Arc::clone(&tools.entropy),
-            }),
-            Management::Token(_) | Management::None => None,
-        };
-        Ok(Self {
-            api,
-            notes: cached.notes,
-            ensure_keys: ensure_keys(&tools, &keys),
-            refresh_keys: RefreshKeys { keys, ring, installed: Arc::new(AtomicU64::new(0)) },
-            stores,
-            claim_bootstrap_token,
-            phase,
-            clock: tools.clock,
-        })
-    }
-}
-
-/// The decorators of the stores.
-struct Cached {
-    clients: Arc<CachedClients>,
-    measured_clients: Arc<dyn ClientRepository>,
-    directory: Arc<dyn ClientDirectory>,
-    credentials: Arc<dyn CredentialRepository>,
-    measured_credentials: Arc<dyn CredentialRepository>,
-    tokens: Arc<dyn TokenRepository>,
-    replay: Arc<dyn ReplayGuard>,
-    hasher: Arc<dyn SecretHasher>,
-    notes: Arc<WriteBehind>,
-    metrics: Arc<Metrics>,
+    pub(crate) hasher: Arc<dyn SecretHasher>,
+    pub(crate) notes: Arc<Notes>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 const fn store_name(store: Store) -> &'static str {
@@ -636,7 +409,7 @@ fn measured_keys(
 }
 
 impl Cached {
-    fn new(
+    pub(crate) fn new(
         settings: &Settings,
         stores: &Stores,
         tools: &Tools,
@@ -649,16 +422,13 @@ impl Cached {
             stale_for: settings.cache.stale,
             retry_after: RETRY,
         };
-        // The numbers are read from what is built here, and what is built here is measured: the
-        // statistics come first, the metrics second, the decorators last.
         let remembered = RememberingOptions {
             capacity: settings.cache.capacity,
             time_to_idle: VERIFIED_SECRET_IDLE,
         };
         let remembering = RememberingHasher::new(tools.hasher.clone(), remembered);
         let remembering = Arc::new(remembering.map_err(|it| OpenError::Hashing(it.explained()))?);
-        let late = Arc::new(LateSamples::default());
-        let metrics = Arc::new(Metrics::new(samples(&late, tools, &remembering, logging)));
+        let metrics = Arc::new(Metrics::new());
         macro_rules! measured {
             ($inner:expr, $store:expr) => {
                 Arc::new(Measured {
@@ -691,10 +461,19 @@ impl Cached {
         ));
         let notes =
             Arc::new(WriteBehind::new(logins, Arc::clone(&measured_credentials), NOTES_CAPACITY));
-        late.set(&clients, &credentials, &tokens, &notes);
+        let mut samples = cache_samples(&clients, &credentials, &tokens);
+        samples.extend(note_samples(&notes));
+        samples.extend(hashing_samples(&tools.hashing, &remembering.statistics()));
+        let logging = logging.clone();
+        let read = Box::new(move || logging.dropped_lines());
+        let help = "Log lines nobody read fast enough";
+        samples.push(Sample::Counter("log_lines_dropped", help, read));
+        metrics.watch(samples);
+        let managed_clients = Arc::new(UncachedReads::new(measured_clients, Arc::clone(&clients)));
         Ok(Self {
             clients,
-            measured_clients,
+            managed_clients,
+            keys: measured_keys(stores, names, &metrics),
             directory: measured!(stores.directory, names.clients),
             credentials,
             measured_credentials,
@@ -707,75 +486,69 @@ impl Cached {
     }
 }
 
-/// Numbers of things that are built after the metrics.
-#[derive(Default)]
-struct LateSamples(std::sync::OnceLock<[Box<dyn Fn() -> u64 + Send + Sync>; 8]>);
-
-impl LateSamples {
-    fn set(
-        &self,
-        clients: &CachedClients,
-        credentials: &CachedCredentials,
-        tokens: &CachedTokens,
-        notes: &Arc<WriteBehind>,
-    ) {
-        let (client, credential, token) =
-            (clients.statistics(), credentials.statistics(), tokens.statistics());
-        let (waiting, dropped) = (Arc::clone(notes), Arc::clone(notes));
-        let (client_misses, credential_misses, token_misses) =
-            (Arc::clone(&client), Arc::clone(&credential), Arc::clone(&token));
-        let readers: [Box<dyn Fn() -> u64 + Send + Sync>; 8] = [
-            Box::new(move || client.hits()),
-            Box::new(move || client_misses.misses()),
-            Box::new(move || credential.hits()),
-            Box::new(move || credential_misses.misses()),
-            Box::new(move || token.hits()),
-            Box::new(move || token_misses.misses()),
-            Box::new(move || waiting.waiting() as u64),
-            Box::new(move || dropped.dropped()),
-        ];
-        drop(self.0.set(readers));
-    }
-
-    fn read(&self, index: usize) -> u64 {
-        self.0.get().and_then(|readers| readers.get(index)).map_or(0, |read| read())
-    }
-}
-
-fn samples(
-    late: &Arc<LateSamples>,
-    tools: &Tools,
-    remembering: &Arc<RememberingHasher>,
-    logging: &Logging,
+/// How the caches fare.
+fn cache_samples(
+    clients: &CachedClients,
+    credentials: &CachedCredentials,
+    tokens: &CachedTokens,
 ) -> Vec<Sample> {
-    const LATE: [(&str, &str); 8] = [
-        ("client_cache_hits", "Clients found without asking their store"),
-        ("client_cache_misses", "Clients that their store was asked for"),
-        ("credential_cache_hits", "Credentials found without asking their store"),
-        ("credential_cache_misses", "Credentials that their store was asked for"),
-        ("revocation_cache_hits", "Revocations answered without asking their store"),
-        ("revocation_cache_misses", "Revocations that their store was asked for"),
-        ("last_use_waiting", "Notes of last use that wait to be written"),
-        ("last_use_dropped", "Notes of last use that were dropped"),
+    let all = [
+        (clients.statistics(), ["client_cache_hits", "client_cache_misses", "client_cache_stale"]),
+        (
+            credentials.statistics(),
+            ["credential_cache_hits", "credential_cache_misses", "credential_cache_stale"],
+        ),
+        (
+            tokens.statistics(),
+            ["revocation_cache_hits", "revocation_cache_misses", "revocation_cache_stale"],
+        ),
     ];
     let mut samples = Vec::new();
-    for (index, (name, help)) in LATE.into_iter().enumerate() {
-        let late = Arc::clone(late);
-        let read = Box::new(move || late.read(index));
-        samples.push(match name {
-            "last_use_waiting" => Sample::Gauge(name, help, read),
-            _ => Sample::Counter(name, help, read),
-        });
+    for (statistics, [hits, misses, stale]) in all {
+        let (it, other) = (Arc::clone(&statistics), Arc::clone(&statistics));
+        samples.extend([
+            Sample::Counter(hits, "Answers without asking the store", Box::new(move || it.hits())),
+            Sample::Counter(
+                misses,
+                "Answers the store was asked for",
+                Box::new(move || other.misses()),
+            ),
+            Sample::Counter(
+                stale,
+                "Answers kept because the store was out",
+                Box::new(move || statistics.stale()),
+            ),
+        ]);
     }
-    let (pool, rejected) = (tools.hasher.statistics(), tools.hasher.statistics());
-    let (running, total) = (tools.hasher.statistics(), tools.hasher.statistics());
-    let (hits, misses) = (remembering.statistics(), remembering.statistics());
-    let logging = logging.clone();
-    samples.extend([
+    samples
+}
+
+/// How the notes of last use fare.
+fn note_samples(notes: &Arc<WriteBehind>) -> [Sample; 2] {
+    let (waiting, dropped) = (Arc::clone(notes), Arc::clone(notes));
+    [
+        Sample::Gauge(
+            "last_use_waiting",
+            "Notes of last use that wait to be written",
+            Box::new(move || waiting.waiting() as u64),
+        ),
+        Sample::Counter(
+            "last_use_dropped",
+            "Notes of last use that were dropped",
+            Box::new(move || dropped.dropped()),
+        ),
+    ]
+}
+
+/// How the hashing of secrets fares.
+fn hashing_samples(pool: &Arc<PoolStatistics>, memory: &Arc<MemoryStatistics>) -> [Sample; 6] {
+    let [queued, running, total, rejected] = [(); 4].map(|()| Arc::clone(pool));
+    let [hits, misses] = [(); 2].map(|()| Arc::clone(memory));
+    [
         Sample::Gauge(
             "hashing_queued",
             "Hashes that wait for a worker",
-            Box::new(move || pool.queued() as u64),
+            Box::new(move || queued.queued() as u64),
         ),
         Sample::Gauge(
             "hashing_running",
@@ -802,59 +575,5 @@ fn samples(
             "Secrets that needed a hash",
             Box::new(move || misses.misses()),
         ),
-        Sample::Counter(
-            "log_lines_dropped",
-            "Log lines nobody read fast enough",
-            Box::new(move || logging.dropped_lines()),
-        ),
-    ]);
-    samples
-}
-
-fn jwks(ring: &Arc<KeyRing>) -> Arc<dyn Fn() -> Bytes + Send + Sync> {
-    let ring = Arc::clone(ring);
-    Arc::new(move || Bytes::copy_from_slice(ring.published().document()))
-}
-
-fn management(
-    settings: &Settings,
-    stores: &Stores,
-    digester: &dyn TokenDigester,
-) -> ManagementAuthentication {
-    match &settings.management {
-        Management::None => ManagementAuthentication::None,
-        Management::Token(token) => {
-            ManagementAuthentication::Configured(digester.digest(token.expose_secret()))
-        }
-        Management::Bootstrap => ManagementAuthentication::Bootstrap(Arc::clone(&stores.bootstrap)),
-    }
-}
-
-fn registration(settings: &Settings, digester: &Arc<dyn TokenDigester>) -> RegistrationAccess {
-    let token = match &settings.registration.mode {
-        RegistrationMode::Token(token) => Some(digester.digest(token.expose_secret())),
-        RegistrationMode::Open | RegistrationMode::Off => None,
-    };
-    RegistrationAccess {
-        is_open: matches!(settings.registration.mode, RegistrationMode::Open),
-        token,
-        digester: Arc::clone(digester),
-        limiter: http::limiter(settings.registration.per_minute),
-    }
-}
-
-fn discovery(settings: &Settings, issuer: &Issuer) -> Discovery {
-    let public =
-        settings.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
-    let base_url = public
-        .or_else(|| issuer.as_url().map(|_| issuer.as_str().trim_end_matches('/').to_owned()));
-    Discovery {
-        issuer: issuer.clone(),
-        base_url,
-        prefix: settings.service_prefix.clone(),
-        version: settings.service_version.clone(),
-        algorithm: settings.tokens.algorithm,
-        has_registration: !matches!(settings.registration.mode, RegistrationMode::Off),
-        openid_configuration: settings.openid_configuration.clone().map(Bytes::from),
-    }
+    ]
 }

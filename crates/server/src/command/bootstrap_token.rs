@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::CommandError;
 use super::output::Output;
+use crate::service::Commands;
 use crate::settings::{Management, Settings};
-use crate::wiring::Commands;
 
 /// Makes a new bootstrap token, and prints it this once.
 pub(crate) async fn run(settings: &Settings, output: &Output) -> Result<(), CommandError> {

@@ -1,5 +1,7 @@
 //! `tokenwright client ...`.
 
+#![expect(clippy::doc_markdown, reason = "these texts are printed, backticks and all")]
+
 use std::time::Duration;
 
 use app::{AddSecretRequest, Authority, NewClient};
@@ -11,8 +13,8 @@ use serde_json::{Map, Value, json};
 use super::CommandError;
 use super::output::Output;
 use crate::client_document;
+use crate::service::Commands;
 use crate::settings::Settings;
-use crate::wiring::Commands;
 
 #[derive(Subcommand)]
 pub(crate) enum Client {

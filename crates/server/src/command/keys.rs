@@ -1,5 +1,7 @@
 //! `tokenwright keys ...`.
 
+#![expect(clippy::doc_markdown, reason = "these texts are printed, backticks and all")]
+
 use clap::Subcommand;
 use domain::KeySet;
 use serde_json::{Value, json};
@@ -7,8 +9,8 @@ use serde_json::{Value, json};
 use super::CommandError;
 use super::output::Output;
 use crate::client_document::moment;
+use crate::service::Commands;
 use crate::settings::Settings;
-use crate::wiring::Commands;
 
 #[derive(Subcommand)]
 pub(crate) enum Keys {

@@ -87,7 +87,7 @@ pub fn run() -> ExitCode {
     let outcome = Settings::read(config.as_deref(), &Variables::of_process())
         .map_err(CommandError::Settings)
         .and_then(|settings| {
-            carry_out(command.unwrap_or(Command::Serve), settings, Output::new(output))
+            carry_out(command.unwrap_or(Command::Serve), settings, &Output::new(output))
         });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -105,18 +105,18 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn carry_out(command: Command, settings: Settings, output: Output) -> Result<(), CommandError> {
+fn carry_out(command: Command, settings: Settings, output: &Output) -> Result<(), CommandError> {
     if let Command::Serve = command {
         return Ok(serve::run(settings)?);
     }
     actix_web::rt::System::new().block_on(async {
         match command {
             Command::Serve => Ok(()),
-            Command::Check => check::run(&settings, &output),
-            Command::Client(command) => client::run(command, &settings, &output).await,
-            Command::Keys(command) => keys::run(command, &settings, &output).await,
-            Command::Migrate => migrate::run(&settings, &output).await,
-            Command::BootstrapToken => bootstrap_token::run(&settings, &output).await,
+            Command::Check => check::run(&settings, output),
+            Command::Client(command) => client::run(command, &settings, output).await,
+            Command::Keys(command) => keys::run(command, &settings, output).await,
+            Command::Migrate => migrate::run(&settings, output).await,
+            Command::BootstrapToken => bootstrap_token::run(&settings, output).await,
             Command::Healthcheck => healthcheck::run(&settings).await,
         }
     })

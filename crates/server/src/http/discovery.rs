@@ -27,15 +27,13 @@ pub(crate) async fn openid(request: HttpRequest, api: web::Data<Api>) -> HttpRes
 /// T44); where the issuer is no URL and none is configured, it decides the addresses beside it,
 /// for the one who sent it.
 fn base(request: &HttpRequest, discovery: &Discovery) -> String {
-    match &discovery.base_url {
-        Some(base) => base.clone(),
-        None => {
-            let connection = request.connection_info();
-            let scheme = if request.app_config().secure() { "https" } else { "http" };
-            let host = request.headers().get("host").and_then(|it| it.to_str().ok());
-            format!("{scheme}://{}", host.unwrap_or_else(|| connection.host()))
-        }
+    if let Some(base) = &discovery.base_url {
+        return base.clone();
     }
+    let connection = request.connection_info();
+    let scheme = if request.app_config().secure() { "https" } else { "http" };
+    let host = request.headers().get("host").and_then(|it| it.to_str().ok());
+    format!("{scheme}://{}", host.unwrap_or_else(|| connection.host()))
 }
 
 fn document(discovery: &Discovery, base: &str) -> HttpResponse {

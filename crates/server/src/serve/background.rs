@@ -128,7 +128,7 @@ async fn refresh(keys: RefreshKeys, every: Duration, phase: Arc<Phase>) {
             Ok(true) => tracing::info!("the signing keys were changed"),
             Ok(false) => (),
             Err(fault) => {
-                tracing::warn!(error = fault.explained(), "the keys cannot be read again")
+                tracing::warn!(error = fault.explained(), "the keys cannot be read again");
             }
         }
     }

@@ -360,17 +360,15 @@ impl Settings {
     /// The address others use: `public_url`, or the one we listen on, without a slash at its end.
     #[must_use]
     pub(crate) fn base_url(&self, address: SocketAddr) -> String {
-        match &self.public_url {
-            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-            None => {
-                let scheme = if self.tls.is_some() { "https" } else { "http" };
-                let port = address.port();
-                match address.ip() {
-                    ip if ip.is_unspecified() => format!("{scheme}://localhost:{port}"),
-                    IpAddr::V4(ip) => format!("{scheme}://{ip}:{port}"),
-                    IpAddr::V6(ip) => format!("{scheme}://[{ip}]:{port}"),
-                }
-            }
+        if let Some(url) = &self.public_url {
+            return url.as_str().trim_end_matches('/').to_owned();
+        }
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let port = address.port();
+        match address.ip() {
+            ip if ip.is_unspecified() => format!("{scheme}://localhost:{port}"),
+            IpAddr::V4(ip) => format!("{scheme}://{ip}:{port}"),
+            IpAddr::V6(ip) => format!("{scheme}://[{ip}]:{port}"),
         }
     }
 }

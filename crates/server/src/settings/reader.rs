@@ -62,13 +62,11 @@ impl Reader {
     pub(crate) fn text(&mut self, key: &str) -> Option<String> {
         self.taken.insert(key.to_owned());
         let value = self.leaves.get(key)?.clone();
-        match value.into_string() {
-            Ok(text) => Some(text),
-            Err(_) => {
-                self.refuse(key, "must be a single value");
-                None
-            }
+        let text = value.into_string().ok();
+        if text.is_none() {
+            self.refuse(key, "must be a single value");
         }
+        text
     }
 
     /// A value of its own type, where it is set.

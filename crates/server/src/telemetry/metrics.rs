@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use domain::{FaultKind, SigningAlgorithm};
@@ -20,6 +21,7 @@ pub(crate) struct Metrics {
     latency: Family<EndpointLabels, Histogram, fn() -> Histogram>,
     tokens: Family<TokenLabels, Counter<u64, AtomicU64>>,
     stores: Family<StoreLabels, Histogram, fn() -> Histogram>,
+    samples: Arc<OnceLock<Vec<Sample>>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -70,8 +72,8 @@ fn histogram() -> Histogram {
 }
 
 impl Metrics {
-    /// All numbers at zero; `samples` are read at each scrape.
-    pub(crate) fn new(samples: Vec<Sample>) -> Self {
+    /// All numbers at zero.
+    pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("tokenwright");
         let requests = Family::default();
         registry.register("http_requests", "Requests by endpoint and outcome", requests.clone());
@@ -93,8 +95,15 @@ impl Metrics {
             "How long the stores take, by operation and outcome",
             stores.clone(),
         );
-        registry.register_collector(Box::new(Samples(samples)));
-        Self { registry, requests, latency, tokens, stores }
+        let samples = Arc::default();
+        registry.register_collector(Box::new(Samples(Arc::clone(&samples))));
+        Self { registry, requests, latency, tokens, stores, samples }
+    }
+
+    /// Reads `samples` at each scrape from now on. They come from what is itself measured here,
+    /// and so exist only afterwards; a second call changes nothing.
+    pub(crate) fn watch(&self, samples: Vec<Sample>) {
+        self.samples.get_or_init(|| samples);
     }
 
     /// A request was answered.
@@ -141,12 +150,12 @@ impl Metrics {
 }
 
 #[derive(Debug)]
-struct Samples(Vec<Sample>);
+struct Samples(Arc<OnceLock<Vec<Sample>>>);
 
 impl Collector for Samples {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         use prometheus_client::metrics::MetricType;
-        for sample in &self.0 {
+        for sample in self.0.get().into_iter().flatten() {
             match sample {
                 Sample::Counter(name, help, read) => {
                     let place = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;

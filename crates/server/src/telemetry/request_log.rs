@@ -93,7 +93,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 fn host(headers: &HeaderMap, peer: Option<std::net::SocketAddr>) -> Host<'_> {
     Host {
-        forwarded_host: text(headers, "x-forwarded-host"),
+        forwarded: text(headers, "x-forwarded-host"),
         hostname: text(headers, HOST.as_str())
             .map(|it| it.rsplit_once(':').map_or(it, |(name, _)| name)),
         ip: peer.map(|it| it.ip()),
@@ -135,7 +135,7 @@ struct Failure<'a> {
 #[derive(Serialize)]
 struct Host<'a> {
     #[serde(rename = "forwardedHost", skip_serializing_if = "Option::is_none")]
-    forwarded_host: Option<&'a str>,
+    forwarded: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hostname: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,0 +1,339 @@
+//! The use-cases, built of ports: their dependencies, named one by one.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use actix_web::web::Bytes;
+use app::{
+    AddSecret, AuthenticateClient, AuthorizeManagement, ChangeState, ClaimBootstrapToken,
+    DeleteClient, EnsureKeys, FindClient, IssueToken, ListClients, ListSecrets,
+    ManagementAuthentication, RefreshKeys, RegisterClient, RegistrationRules,
+    ReplaceBootstrapToken, RevokeSecret, RevokeToken, RotateKeys, RotateSecret, TokenInfo,
+    UpdateClient,
+};
+use domain::port::{
+    ClientRepository, Clock, CredentialRepository, KeyRepository, SecretHasher, TokenDigester,
+};
+use domain::{AssertionPolicy, Issuer, KeyPolicy, TokenPolicy, TokenProfile};
+use secrecy::ExposeSecret as _;
+
+use crate::command::CommandError;
+use crate::http::{self, Api, Discovery, Phase, RegistrationAccess};
+use crate::settings::{Management, RegistrationMode, Settings};
+use crate::telemetry::{Logging, RequestLog};
+use crate::wiring::{Cached, Notes, OpenError, Stores, Tools};
+
+/// How long an assertion may live, and so how long its `jti` is remembered at most.
+const LONGEST_ASSERTION: Duration = Duration::from_hours(24);
+
+/// Everything a running server has.
+pub(crate) struct Service {
+    pub(crate) api: Api,
+    pub(crate) stores: Stores,
+    pub(crate) notes: Arc<Notes>,
+    pub(crate) ensure_keys: EnsureKeys,
+    pub(crate) refresh_keys: RefreshKeys,
+    /// There where the first start makes a bootstrap token.
+    pub(crate) claim_bootstrap_token: Option<ClaimBootstrapToken>,
+    pub(crate) phase: Arc<Phase>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Service {
+    /// Builds the stores, their decorators, the use-cases and what the handlers need.
+    pub(crate) async fn build(
+        settings: &Settings,
+        issuer: Issuer,
+        logging: Logging,
+    ) -> Result<Self, OpenError> {
+        let stores = Stores::open(settings).await?;
+        let tools = Tools::new(settings)?;
+        let cached = Cached::new(settings, &stores, &tools, &logging)?;
+        let phase = Arc::new(Phase::default());
+        let api = api(settings, &issuer, logging, &stores, &tools, &cached, Arc::clone(&phase));
+        let claim_bootstrap_token = match settings.management {
+            Management::Bootstrap => Some(ClaimBootstrapToken {
+                bootstrap: Arc::clone(&stores.bootstrap),
+                digester: Arc::clone(&tools.digester),
+                entropy: Arc::clone(&tools.entropy),
+            }),
+            Management::Token(_) | Management::None => None,
+        };
+        Ok(Self {
+            api,
+            notes: cached.notes,
+            ensure_keys: ensure_keys(&tools, &cached.keys),
+            refresh_keys: RefreshKeys {
+                keys: cached.keys,
+                ring: tools.ring.installer,
+                installed: Arc::new(AtomicU64::new(0)),
+            },
+            stores,
+            claim_bootstrap_token,
+            phase,
+            clock: tools.clock,
+        })
+    }
+}
+
+/// What the handlers may call.
+fn api(
+    settings: &Settings,
+    issuer: &Issuer,
+    logging: Logging,
+    stores: &Stores,
+    tools: &Tools,
+    cached: &Cached,
+    phase: Arc<Phase>,
+) -> Api {
+    let authenticate = authenticate(settings, issuer, tools, cached);
+    let token_info = token_info(settings, issuer, tools, cached);
+    let managed = &cached.managed_clients;
+    let longest_lifetime = settings.tokens.lifetime;
+    Api {
+        issue_token: IssueToken {
+            authenticate: authenticate.clone(),
+            signer: Arc::clone(&tools.ring.signer),
+            entropy: Arc::clone(&tools.entropy),
+            last_use: cached.notes.clone(),
+            clock: Arc::clone(&tools.clock),
+            policy: TokenPolicy {
+                issuer: issuer.clone(),
+                lifetime: settings.tokens.lifetime,
+                algorithm: settings.tokens.algorithm,
+                is_audience_required: settings.tokens.is_audience_required,
+            },
+            profile: TokenProfile::Jwt,
+        },
+        revoke_token: RevokeToken {
+            authenticate,
+            token_info: token_info.clone(),
+            tokens: cached.tokens.clone(),
+        },
+        register_client: register_client(tools, managed, &cached.credentials, &cached.hasher),
+        find_client: FindClient { clients: Arc::clone(managed) },
+        list_clients: ListClients { directory: cached.directory.clone() },
+        update_client: UpdateClient {
+            clients: Arc::clone(managed),
+            signatures: Arc::clone(&tools.signatures),
+            clock: Arc::clone(&tools.clock),
+        },
+        change_state: ChangeState {
+            clients: Arc::clone(managed),
+            tokens: cached.tokens.clone(),
+            clock: Arc::clone(&tools.clock),
+            longest_lifetime,
+        },
+        delete_client: DeleteClient {
+            clients: Arc::clone(managed),
+            credentials: cached.credentials.clone(),
+            tokens: cached.tokens.clone(),
+            clock: Arc::clone(&tools.clock),
+            longest_lifetime,
+        },
+        list_secrets: ListSecrets {
+            clients: Arc::clone(managed),
+            credentials: cached.measured_credentials.clone(),
+        },
+        add_secret: add_secret(tools, managed, &cached.credentials, &cached.hasher),
+        revoke_secret: RevokeSecret { credentials: cached.credentials.clone() },
+        authorize_management: AuthorizeManagement {
+            authentication: management(settings, stores, tools.digester.as_ref()),
+            token_info: token_info.clone(),
+            digester: Arc::clone(&tools.digester),
+        },
+        token_info,
+        rules: tools.rules.clone(),
+        registration: registration(settings, &tools.digester),
+        jwks: Arc::clone(&tools.ring.jwks),
+        jwks_max_age_seconds: settings.keys.publish_before_use.as_secs(),
+        discovery: discovery(settings, issuer),
+        probes: stores.probes.clone(),
+        phase,
+        clock: Arc::clone(&tools.clock),
+        metrics: Arc::clone(&cached.metrics),
+        log: RequestLog(logging),
+    }
+}
+
+fn token_info(settings: &Settings, issuer: &Issuer, tools: &Tools, cached: &Cached) -> TokenInfo {
+    TokenInfo {
+        verifier: Arc::clone(&tools.ring.verifier),
+        tokens: cached.tokens.clone(),
+        clients: cached.clients.clone(),
+        clock: Arc::clone(&tools.clock),
+        issuer: issuer.clone(),
+        accepted_audiences: settings.tokens.accepted_audiences.clone(),
+    }
+}
+
+fn authenticate(
+    settings: &Settings,
+    issuer: &Issuer,
+    tools: &Tools,
+    cached: &Cached,
+) -> AuthenticateClient {
+    AuthenticateClient {
+        clients: cached.clients.clone(),
+        credentials: cached.credentials.clone(),
+        hasher: cached.hasher.clone(),
+        digester: Arc::clone(&tools.digester),
+        signatures: Arc::clone(&tools.signatures),
+        replay: cached.replay.clone(),
+        last_use: cached.notes.clone(),
+        clock: Arc::clone(&tools.clock),
+        assertions: AssertionPolicy {
+            audience: issuer.clone(),
+            clock_skew: settings.clock_skew,
+            max_lifetime: LONGEST_ASSERTION,
+            is_key_id_required: true,
+        },
+    }
+}
+
+/// The use-cases that the command line needs, on the same stores as the server's.
+pub(crate) struct Commands {
+    pub(crate) register_client: RegisterClient,
+    pub(crate) find_client: FindClient,
+    pub(crate) list_clients: ListClients,
+    pub(crate) change_state: ChangeState,
+    pub(crate) delete_client: DeleteClient,
+    pub(crate) rotate_secret: RotateSecret,
+    pub(crate) rotate_keys: RotateKeys,
+    pub(crate) replace_bootstrap_token: ReplaceBootstrapToken,
+    pub(crate) keys: Arc<dyn KeyRepository>,
+    pub(crate) rules: RegistrationRules,
+}
+
+impl Commands {
+    /// Opens the stores, and brings their schema up to date.
+    pub(crate) async fn open(settings: &Settings) -> Result<Self, CommandError> {
+        let stores = Stores::open(settings).await?;
+        stores.migrate().await?;
+        let tools = Tools::new(settings)?;
+        let clients = Arc::clone(&stores.clients);
+        let credentials = Arc::clone(&stores.credentials);
+        let hasher = Arc::clone(&tools.hasher);
+        Ok(Self {
+            register_client: register_client(&tools, &clients, &credentials, &hasher),
+            find_client: FindClient { clients: Arc::clone(&clients) },
+            list_clients: ListClients { directory: Arc::clone(&stores.directory) },
+            change_state: ChangeState {
+                clients: Arc::clone(&clients),
+                tokens: Arc::clone(&stores.tokens),
+                clock: Arc::clone(&tools.clock),
+                longest_lifetime: settings.tokens.lifetime,
+            },
+            delete_client: DeleteClient {
+                clients: Arc::clone(&clients),
+                credentials: Arc::clone(&credentials),
+                tokens: Arc::clone(&stores.tokens),
+                clock: Arc::clone(&tools.clock),
+                longest_lifetime: settings.tokens.lifetime,
+            },
+            rotate_secret: RotateSecret {
+                add_secret: add_secret(&tools, &clients, &credentials, &hasher),
+            },
+            rotate_keys: RotateKeys {
+                ensure_keys: ensure_keys(&tools, &stores.keys),
+                policy: KeyPolicy {
+                    publish_before_use: settings.keys.publish_before_use,
+                    keep_retired: settings.tokens.lifetime,
+                },
+            },
+            replace_bootstrap_token: ReplaceBootstrapToken {
+                bootstrap: Arc::clone(&stores.bootstrap),
+                digester: Arc::clone(&tools.digester),
+                entropy: Arc::clone(&tools.entropy),
+            },
+            keys: stores.keys,
+            rules: tools.rules,
+        })
+    }
+}
+
+fn register_client(
+    tools: &Tools,
+    clients: &Arc<dyn ClientRepository>,
+    credentials: &Arc<dyn CredentialRepository>,
+    hasher: &Arc<dyn SecretHasher>,
+) -> RegisterClient {
+    RegisterClient {
+        clients: Arc::clone(clients),
+        credentials: Arc::clone(credentials),
+        hasher: Arc::clone(hasher),
+        digester: Arc::clone(&tools.digester),
+        signatures: Arc::clone(&tools.signatures),
+        entropy: Arc::clone(&tools.entropy),
+        clock: Arc::clone(&tools.clock),
+    }
+}
+
+fn add_secret(
+    tools: &Tools,
+    clients: &Arc<dyn ClientRepository>,
+    credentials: &Arc<dyn CredentialRepository>,
+    hasher: &Arc<dyn SecretHasher>,
+) -> AddSecret {
+    AddSecret {
+        clients: Arc::clone(clients),
+        credentials: Arc::clone(credentials),
+        hasher: Arc::clone(hasher),
+        digester: Arc::clone(&tools.digester),
+        entropy: Arc::clone(&tools.entropy),
+        clock: Arc::clone(&tools.clock),
+    }
+}
+
+fn ensure_keys(tools: &Tools, keys: &Arc<dyn KeyRepository>) -> EnsureKeys {
+    EnsureKeys {
+        keys: Arc::clone(keys),
+        maker: Arc::clone(&tools.key_maker),
+        entropy: Arc::clone(&tools.entropy),
+        clock: Arc::clone(&tools.clock),
+    }
+}
+
+fn management(
+    settings: &Settings,
+    stores: &Stores,
+    digester: &dyn TokenDigester,
+) -> ManagementAuthentication {
+    match &settings.management {
+        Management::None => ManagementAuthentication::None,
+        Management::Token(token) => {
+            ManagementAuthentication::Configured(digester.digest(token.expose_secret()))
+        }
+        Management::Bootstrap => ManagementAuthentication::Bootstrap(Arc::clone(&stores.bootstrap)),
+    }
+}
+
+fn registration(settings: &Settings, digester: &Arc<dyn TokenDigester>) -> RegistrationAccess {
+    let token = match &settings.registration.mode {
+        RegistrationMode::Token(token) => Some(digester.digest(token.expose_secret())),
+        RegistrationMode::Open | RegistrationMode::Off => None,
+    };
+    RegistrationAccess {
+        is_open: matches!(settings.registration.mode, RegistrationMode::Open),
+        token,
+        digester: Arc::clone(digester),
+        limiter: http::limiter(settings.registration.per_minute),
+    }
+}
+
+fn discovery(settings: &Settings, issuer: &Issuer) -> Discovery {
+    let public =
+        settings.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
+    let base_url = public
+        .or_else(|| issuer.as_url().map(|_| issuer.as_str().trim_end_matches('/').to_owned()));
+    Discovery {
+        issuer: issuer.clone(),
+        base_url,
+        prefix: settings.service_prefix.clone(),
+        version: settings.service_version.clone(),
+        algorithm: settings.tokens.algorithm,
+        has_registration: !matches!(settings.registration.mode, RegistrationMode::Off),
+        openid_configuration: settings.openid_configuration.clone().map(Bytes::from),
+    }
+}
