@@ -31,7 +31,7 @@ const LAYERS: &[Layer] = &[
         krate: "app",
         inside: &["domain"],
         outside: &["serde_json", "thiserror", "tracing", "uuid"],
-        tests: &["adapter-hashing", "adapter-jose", "adapter-memory"],
+        tests: &["adapter-memory"],
     },
     Layer {
         krate: "contract",
@@ -119,7 +119,6 @@ const LAYERS: &[Layer] = &[
             "time",
             "tokio",
             "tracing",
-            "tracing-appender",
             "tracing-opentelemetry",
             "tracing-subscriber",
             "url",

@@ -75,7 +75,7 @@ pub(crate) fn run(settings: Settings) -> Result<(), ServeError> {
 
 async fn serve(settings: Settings) -> Result<(), ServeError> {
     let clock = wiring::system_clock();
-    let (logging, log_guard) = Logging::open(settings.log_level, clock);
+    let (logging, log_guard) = Logging::open(settings.log_level, clock)?;
     let provider = match &settings.otlp_endpoint {
         Some(endpoint) => Some(
             traces::start(endpoint, &settings.service_version)

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::port::{ClientRepository, Clock, InsertClientError, UpdateClientError};
+use domain::port::{ClientRepository, Clock, InsertClientError, Known, UpdateClientError};
 use domain::{Client, ClientId, Fault, Revision};
 
 use crate::cache_options::{CacheOptions, CacheStatistics};
@@ -61,6 +61,17 @@ impl ClientRepository for CachedClients {
     async fn find(&self, id: &ClientId) -> Result<Option<Client>, Fault> {
         let load = async { Ok(self.store.find(id).await?.map(Arc::new)) };
         Ok(self.cache.get(id, load).await?.map(Arc::unwrap_or_clone))
+    }
+
+    async fn look_up(&self, id: &ClientId) -> Result<Known<Option<Client>>, Fault> {
+        let load = async { Ok(self.store.find(id).await?.map(Arc::new)) };
+        let Known { value, is_remembered } = self.cache.look_up(id, load).await?;
+        Ok(Known { value: value.map(Arc::unwrap_or_clone), is_remembered })
+    }
+
+    async fn look_again(&self, id: &ClientId) -> Result<Option<Client>, Fault> {
+        // It is not kept: a write may have come between, and forgets only what is there by then.
+        self.store.find(id).await
     }
 
     async fn insert(&self, client: &Client) -> Result<(), InsertClientError> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::port::{Clock, CredentialRepository};
+use domain::port::{Clock, CredentialRepository, Known};
 use domain::{ClientId, Credential, Fault, SecretHash, SecretId, SecretUse, Timestamp};
 
 use crate::cache_options::{CacheOptions, CacheStatistics};
@@ -55,6 +55,17 @@ impl CredentialRepository for CachedCredentials {
     async fn list(&self, client: &ClientId) -> Result<Vec<Credential>, Fault> {
         let load = async { Ok(Arc::new(self.store.list(client).await?)) };
         Ok(Arc::unwrap_or_clone(self.cache.get(client, load).await?))
+    }
+
+    async fn look_up(&self, client: &ClientId) -> Result<Known<Vec<Credential>>, Fault> {
+        let load = async { Ok(Arc::new(self.store.list(client).await?)) };
+        let Known { value, is_remembered } = self.cache.look_up(client, load).await?;
+        Ok(Known { value: Arc::unwrap_or_clone(value), is_remembered })
+    }
+
+    async fn look_again(&self, client: &ClientId) -> Result<Vec<Credential>, Fault> {
+        // It is not kept: a write may have come between, and forgets only what is there by then.
+        self.store.list(client).await
     }
 
     async fn insert(&self, client: &ClientId, credential: &Credential) -> Result<bool, Fault> {

@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::port::Clock;
+use domain::port::{Clock, Known};
 use domain::{Fault, Timestamp};
 use moka::sync::Cache;
 
@@ -48,6 +48,8 @@ struct Answer<V> {
     /// When the store was last asked, maybe in vain.
     checked_at: Timestamp,
     good_for: Duration,
+    /// Whether it was given because the store was out.
+    is_old: bool,
 }
 
 impl<V> Answer<V> {
@@ -83,14 +85,24 @@ where
         key: &K,
         load: impl Future<Output = Result<V, Fault>>,
     ) -> Result<V, Fault> {
+        Ok(self.look_up(key, load).await?.value)
+    }
+
+    /// As [`ReadThrough::get`], and says whether the answer was kept. One that another caller is
+    /// loading at this moment was not.
+    pub(crate) async fn look_up(
+        &self,
+        key: &K,
+        load: impl Future<Output = Result<V, Fault>>,
+    ) -> Result<Known<V>, Fault> {
         let fresh = || self.answers.get(key).filter(|it| it.is_fresh(self.clock.now()));
         if let Some(answer) = fresh() {
             self.statistics.count_hit();
-            return Ok(answer.value);
+            return Ok(Known { value: answer.value, is_remembered: true });
         }
         self.statistics.count_miss();
         let flight = match self.loads.board(key, fresh) {
-            Boarding::Landed(answer) => return Ok(answer.value),
+            Boarding::Landed(answer) => return Ok(Known::read(answer.value)),
             Boarding::Flight(flight) => flight,
         };
         let load = async {
@@ -102,7 +114,7 @@ where
             }
         };
         let answer = self.loads.fly(key, flight, load, |answer| self.keep(key, answer)).await?;
-        Ok(answer.value)
+        Ok(Known { value: answer.value, is_remembered: answer.is_old })
     }
 
     /// Forgets the answer for `key`, and the one that is being loaded.
@@ -128,7 +140,7 @@ where
             Keep::Fresh => self.options.fresh_for,
             Keep::Always => Duration::MAX,
         };
-        Answer { value, loaded_at: asked_at, checked_at: asked_at, good_for }
+        Answer { value, loaded_at: asked_at, checked_at: asked_at, good_for, is_old: false }
     }
 
     /// The old answer, if it may still be given while the store is out.
@@ -139,7 +151,7 @@ where
             return None;
         }
         self.statistics.count_stale();
-        Some(Answer { checked_at: now, good_for: self.options.retry_after, ..old })
+        Some(Answer { checked_at: now, good_for: self.options.retry_after, is_old: true, ..old })
     }
 
     fn keep(&self, key: &K, answer: &Answer<V>) {

@@ -108,45 +108,80 @@ impl AuthenticateClient {
         }
     }
 
+    /// Whoever is refused here costs the same, so that nobody can tell an unknown client, a
+    /// disabled one and a wrong secret apart (threat T22): one hash, and one look into each store,
+    /// before the hash where nothing was remembered, after it where something was. The look after
+    /// it also lets in a secret that was made a moment ago on another node.
     async fn by_secret(&self, presented: PresentedSecret) -> Result<Option<Client>, Fault> {
         let PresentedSecret { client: id, secret } = presented;
-        let found = match &id {
-            Some(id) => self.clients.find(id).await?,
-            None => None,
-        };
-        let known = match &id {
-            Some(id) => self.credentials.list(id).await,
-            None => Ok(Vec::new()),
-        };
-        let Some(client) =
-            found.filter(|client| client.is_enabled() && client.authentication.uses_secret())
-        else {
-            // Whoever is refused here pays as much as for a wrong secret, so that nobody can
-            // tell an unknown client, a disabled one and a wrong secret apart (threat T22).
+        let Some(id) = id else {
             self.hasher.verify(&secret, None).await?;
             return Ok(None);
+        };
+        let client = self.clients.look_up(&id).await?;
+        let known = self.credentials.look_up(&id).await;
+        let (known, is_remembered) = match known {
+            Ok(known) => (Ok(known.value), known.is_remembered),
+            Err(fault) => (Err(fault), false),
+        };
+        let tried = self.candidates(client.value.as_ref(), known.as_deref(), &secret);
+        if tried.is_empty() {
+            self.hasher.verify(&secret, None).await?;
+        }
+        if self.is_one_of(&id, &tried, &secret).await? {
+            return Ok(client.value);
+        }
+        let client =
+            if client.is_remembered { self.clients.look_again(&id).await? } else { client.value };
+        let known = if is_remembered { self.credentials.look_again(&id).await } else { known };
+        let mut fresh = self.candidates(client.as_ref(), known.as_deref(), &secret);
+        fresh.retain(|it| tried.iter().all(|other| other.hash != it.hash));
+        if self.is_one_of(&id, &fresh, &secret).await? {
+            return Ok(client);
+        }
+        match (client.filter(may_use_secrets), known) {
+            // Its secrets are not known: that is not the client's fault.
+            (Some(_), Err(fault)) => Err(fault),
+            (Some(_) | None, _) => Ok(None),
+        }
+    }
+
+    /// The hashes that a secret can have: none for a client that may not use any.
+    fn candidates(
+        &self,
+        client: Option<&Client>,
+        known: Result<&[Credential], &Fault>,
+        secret: &ClientSecret,
+    ) -> Vec<Credential> {
+        let (Some(_), Ok(known)) = (client.filter(|it| may_use_secrets(it)), known) else {
+            return Vec::new();
         };
         let now = self.clock.now();
         let selector = self.digester.digest(secret.expose()).selector();
-        let mut candidates =
-            known?.into_iter().filter(|it| it.is_live(now) && it.may_be(selector)).peekable();
-        if candidates.peek().is_none() {
-            self.hasher.verify(&secret, None).await?;
-            return Ok(None);
-        }
+        known.iter().filter(|it| it.is_live(now) && it.may_be(selector)).cloned().collect()
+    }
+
+    /// Whether the secret is one of `candidates`.
+    async fn is_one_of(
+        &self,
+        client: &ClientId,
+        candidates: &[Credential],
+        secret: &ClientSecret,
+    ) -> Result<bool, Fault> {
         for credential in candidates {
-            let verdict = self.hasher.verify(&secret, Some(&credential.hash)).await?;
+            let verdict = self.hasher.verify(secret, Some(&credential.hash)).await?;
             if verdict == Verdict::Mismatch {
                 continue;
             }
             if verdict == Verdict::MatchOutdated {
-                self.renew(&client.id, &credential, &secret).await;
+                self.renew(client, credential, secret).await;
             }
-            let (id, secret) = (client.id.clone(), credential.id);
-            self.last_use.note_secret(SecretUse { client: id, secret, at: now });
-            return Ok(Some(client));
+            let (client, secret) = (client.clone(), credential.id.clone());
+            let at = self.clock.now();
+            self.last_use.note_secret(SecretUse { client, secret, at });
+            return Ok(true);
         }
-        Ok(None)
+        Ok(false)
     }
 
     /// Hashes the secret as the configuration wants it now. Whatever fails, the client is who it
@@ -193,4 +228,9 @@ impl AuthenticateClient {
         }
         Ok(AuthenticatedClient { client, assertion: Some(assertion) })
     }
+}
+
+/// Whether a client may authenticate with a secret at all.
+fn may_use_secrets(client: &Client) -> bool {
+    client.is_enabled() && client.authentication.uses_secret()
 }

@@ -1,7 +1,10 @@
 //! Who is let in.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use adapter_memory::testing::Counting;
+use adapter_memory::{CacheOptions, CachedClients, CachedCredentials};
 use app::{AuthenticateClientError, IssueTokenError, PresentedCredentials, PresentedSecret};
 use domain::port::{Clock as _, CredentialRepository as _};
 use domain::{AssertionRefusal, ClientId, ClientSecret, ClientState, FaultKind, GrantRequest};
@@ -232,4 +235,86 @@ async fn t45_a_clock_that_jumps_back_lets_nobody_replay() {
     let refused = house.issue(again, Default::default()).await.unwrap_err();
     assert_eq!(refusal(refused), AssertionRefusal::Replayed);
     assert_eq!(refusal(ask().await.unwrap_err()), AssertionRefusal::Replayed);
+}
+
+/// The house, with caches before its stores.
+fn cached(house: &House) -> app::AuthenticateClient {
+    let options = CacheOptions {
+        capacity: 100,
+        fresh_for: Duration::from_hours(1),
+        stale_for: Duration::from_hours(2),
+        retry_after: Duration::from_secs(1),
+    };
+    let clock = house.clock.clone();
+    app::AuthenticateClient {
+        clients: Arc::new(CachedClients::new(house.clients.clone(), options, clock.clone())),
+        credentials: Arc::new(CachedCredentials::new(house.credentials.clone(), options, clock)),
+        ..house.authenticate()
+    }
+}
+
+#[tokio::test]
+async fn a_secret_made_elsewhere_a_moment_ago_lets_its_client_in() {
+    let house = House::new();
+    let node = cached(&house);
+    let (id, secret) = house.client(json!({})).await;
+    node.execute(with_secret(&id, &secret)).await.unwrap();
+
+    let elsewhere = house.add_secret().execute(&id.parse().unwrap(), Default::default()).await;
+    let secret = elsewhere.unwrap().secret;
+
+    assert!(node.execute(with_secret(&id, secret.expose())).await.is_ok());
+}
+
+#[tokio::test]
+async fn t48_a_warm_client_gets_in_while_the_stores_are_out_and_a_wrong_secret_is_no_ones_fault() {
+    let house = House::new();
+    let node = cached(&house);
+    let (id, secret) = house.client(json!({})).await;
+    node.execute(with_secret(&id, &secret)).await.unwrap();
+    house.clients.go_out();
+    house.credentials.go_out();
+
+    assert!(node.execute(with_secret(&id, &secret)).await.is_ok());
+    house.clock.advance(Duration::from_mins(90));
+    assert!(node.execute(with_secret(&id, &secret)).await.is_ok(), "stale, and good");
+
+    let wrong = node.execute(with_secret(&id, "wrong")).await.unwrap_err();
+    assert!(matches!(wrong, AuthenticateClientError::Fault(_)), "{wrong:?}");
+    house.clock.advance(Duration::from_mins(31));
+    let late = node.execute(with_secret(&id, &secret)).await.unwrap_err();
+    assert!(matches!(late, AuthenticateClientError::Fault(_)), "{late:?}");
+}
+
+#[tokio::test]
+async fn t22_every_refusal_looks_into_each_store_once() {
+    let house = House::new();
+    let (id, secret) = house.client(json!({})).await;
+    let (disabled, disabled_secret) = house.client(json!({})).await;
+    house.change_state().execute(&disabled.parse().unwrap(), ClientState::Trash).await.unwrap();
+    let clients = Arc::new(Counting::new(house.clients.clone()));
+    let credentials = Arc::new(Counting::new(house.credentials.clone()));
+    let options = CacheOptions {
+        capacity: 100,
+        fresh_for: Duration::from_hours(1),
+        stale_for: Duration::from_hours(2),
+        retry_after: Duration::from_secs(1),
+    };
+    let clock = house.clock.clone();
+    let node = app::AuthenticateClient {
+        clients: Arc::new(CachedClients::new(clients.clone(), options, clock.clone())),
+        credentials: Arc::new(CachedCredentials::new(credentials.clone(), options, clock)),
+        ..house.authenticate()
+    };
+    node.execute(with_secret(&id, &secret)).await.unwrap();
+    for warm in [false, true] {
+        for (id, secret) in [("nobody", "x"), (id.as_str(), "wrong"), (&disabled, &disabled_secret)]
+        {
+            let before = (clients.reads(), credentials.reads(), house.hasher.verifications());
+            node.execute(with_secret(id, secret)).await.unwrap_err();
+            let after = (clients.reads(), credentials.reads(), house.hasher.verifications());
+            let cost = (after.0 - before.0, after.1 - before.1, after.2 - before.2);
+            assert_eq!(cost, (1, 1, 1), "{id}, warm: {warm}");
+        }
+    }
 }

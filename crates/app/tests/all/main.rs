@@ -1,6 +1,13 @@
 //! The use-cases against the memory adapters: state in, state out, no mocks.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests speak by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    clippy::default_trait_access,
+    reason = "tests speak by panicking, and say no more than they must"
+)]
 
 mod support;
 

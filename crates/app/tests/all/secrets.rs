@@ -17,7 +17,7 @@ async fn a_rotation_lets_old_and_new_overlap() {
     let rotate = RotateSecret { add_secret: house.add_secret() };
 
     let new = rotate
-        .execute(&client, AddSecretRequest::default(), Duration::from_secs(60))
+        .execute(&client, AddSecretRequest::default(), Duration::from_mins(1))
         .await
         .unwrap();
 

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::Known;
 use crate::{Client, ClientId, Fault, Login, Revision};
 
 /// Where clients are kept.
@@ -13,6 +14,25 @@ pub trait ClientRepository: Send + Sync {
     ///
     /// Any [`Fault`]; an unknown `id` is not an error.
     async fn find(&self, id: &ClientId) -> Result<Option<Client>, Fault>;
+
+    /// As `find`, and says whether the answer is remembered. A store remembers nothing; a cache
+    /// says so for each answer.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Fault`].
+    async fn look_up(&self, id: &ClientId) -> Result<Known<Option<Client>>, Fault> {
+        self.find(id).await.map(Known::read)
+    }
+
+    /// As `find`, past whatever is remembered: what the store says now.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Fault`].
+    async fn look_again(&self, id: &ClientId) -> Result<Option<Client>, Fault> {
+        self.find(id).await
+    }
 
     /// Keeps a client that was not known before.
     ///

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::Known;
 use crate::{ClientId, Credential, Fault, SecretHash, SecretId, SecretUse};
 
 /// Where the hashes of secrets are kept. It knows nothing of clients but their ids, and may be
@@ -14,6 +15,25 @@ pub trait CredentialRepository: Send + Sync {
     ///
     /// Any [`Fault`].
     async fn list(&self, client: &ClientId) -> Result<Vec<Credential>, Fault>;
+
+    /// As `list`, and says whether the answer is remembered. A store remembers nothing; a cache
+    /// says so for each answer.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Fault`].
+    async fn look_up(&self, client: &ClientId) -> Result<Known<Vec<Credential>>, Fault> {
+        self.list(client).await.map(Known::read)
+    }
+
+    /// As `list`, past whatever is remembered: what the store says now.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Fault`].
+    async fn look_again(&self, client: &ClientId) -> Result<Vec<Credential>, Fault> {
+        self.list(client).await
+    }
 
     /// Keeps one more secret. `false`, and nothing is changed, if the client has a secret of
     /// that id. When this returns, the secret survives a crash of this process.

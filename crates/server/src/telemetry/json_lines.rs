@@ -1,45 +1,43 @@
 //! One JSON object a line on standard output, in the shape the vendor's log readers know.
 
 use std::fmt;
-use std::io::Write as _;
+use std::io;
 use std::sync::Arc;
 
 use domain::port::Clock;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
-use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
+use super::line_writer::{LastLines, LineWriter};
 use crate::settings::LogLevel;
 
-/// Where log lines go: a queue, so that no request waits for whoever reads them.
+/// Where log lines go, and which.
 #[derive(Clone)]
 pub(crate) struct Logging {
-    writer: NonBlocking,
-    dropped: ErrorCounter,
+    writer: LineWriter,
     clock: Arc<dyn Clock>,
     level: LogLevel,
 }
 
 impl Logging {
-    /// Opens the log. The guard writes what is queued when it is dropped.
-    pub(crate) fn open(level: LogLevel, clock: Arc<dyn Clock>) -> (Self, WorkerGuard) {
-        let (writer, guard) = NonBlockingBuilder::default()
-            .buffered_lines_limit(32_768)
-            .lossy(true)
-            .thread_name("log")
-            .finish(std::io::stdout());
-        let dropped = writer.error_counter();
-        (Self { writer, dropped, clock, level }, guard)
+    /// Opens the log. The guard writes what is left when it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If there is no thread to be had.
+    pub(crate) fn open(level: LogLevel, clock: Arc<dyn Clock>) -> io::Result<(Self, LastLines)> {
+        let (writer, last_lines) = LineWriter::start()?;
+        Ok((Self { writer, clock, level }, last_lines))
     }
 
     /// How many lines were lost because nobody read them fast enough.
     pub(crate) fn dropped_lines(&self) -> u64 {
-        self.dropped.dropped_lines() as u64
+        self.writer.dropped()
     }
 
     /// What is logged.
@@ -53,10 +51,8 @@ impl Logging {
     }
 
     /// Writes one line.
-    pub(crate) fn line(&self, mut json: Vec<u8>) {
-        json.push(b'\n');
-        // The queue is lossy: what does not fit is counted, and this never fails.
-        drop(self.writer.clone().write_all(&json));
+    pub(crate) fn line(&self, json: &[u8]) {
+        self.writer.write(json);
     }
 
     /// The layer that writes events. Libraries are heard from `warn` on.
@@ -91,7 +87,7 @@ impl<S: Subscriber> Layer<S> for JsonLines {
         line.insert("level".to_owned(), number(*event.metadata().level()).into());
         line.insert("time".to_owned(), self.0.now().into());
         if let Ok(json) = serde_json::to_vec(&line) {
-            self.0.line(json);
+            self.0.line(&json);
         }
     }
 }

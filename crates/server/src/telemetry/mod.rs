@@ -2,6 +2,7 @@
 //! string or a body.
 
 mod json_lines;
+mod line_writer;
 mod measured;
 mod metrics;
 mod request_log;

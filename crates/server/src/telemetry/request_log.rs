@@ -77,7 +77,7 @@ impl RequestLog {
     fn write(&self, line: &impl Serialize) {
         let mut json = Vec::with_capacity(512);
         if serde_json::to_writer(&mut json, line).is_ok() {
-            self.0.line(json);
+            self.0.line(&json);
         }
     }
 }
