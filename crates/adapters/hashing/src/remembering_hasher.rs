@@ -160,6 +160,18 @@ impl SecretHasher for RememberingHasher {
         Ok(hash)
     }
 
+    async fn recalls(&self, presented: &ClientSecret, expected: &SecretHash) -> bool {
+        if presented.is_too_long() || !is_worth_remembering(expected) {
+            return self.inner.recalls(presented, expected).await;
+        }
+        let memory = self.memory_of(expected, presented);
+        let is_remembered = self.remembered.get(&memory).await.is_some();
+        if is_remembered {
+            self.statistics.hits.fetch_add(1, Ordering::Relaxed);
+        }
+        is_remembered
+    }
+
     async fn verify(
         &self,
         presented: &ClientSecret,

@@ -70,8 +70,8 @@ impl ClientRepository for CachedClients {
     }
 
     async fn look_again(&self, id: &ClientId) -> Result<Option<Client>, Fault> {
-        // It is not kept: a write may have come between, and forgets only what is there by then.
-        self.store.find(id).await
+        let load = async { Ok(self.store.find(id).await?.map(Arc::new)) };
+        Ok(self.cache.look_again(id, load).await?.map(Arc::unwrap_or_clone))
     }
 
     async fn insert(&self, client: &Client) -> Result<(), InsertClientError> {

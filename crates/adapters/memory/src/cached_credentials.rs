@@ -64,8 +64,8 @@ impl CredentialRepository for CachedCredentials {
     }
 
     async fn look_again(&self, client: &ClientId) -> Result<Vec<Credential>, Fault> {
-        // It is not kept: a write may have come between, and forgets only what is there by then.
-        self.store.list(client).await
+        let load = async { Ok(Arc::new(self.store.list(client).await?)) };
+        Ok(Arc::unwrap_or_clone(self.cache.look_again(client, load).await?))
     }
 
     async fn insert(&self, client: &ClientId, credential: &Credential) -> Result<bool, Fault> {

@@ -34,6 +34,7 @@ pub(crate) enum Keep {
 pub(crate) struct ReadThrough<K, V> {
     answers: Cache<K, Answer<V>>,
     loads: SingleFlight<K, Answer<V>>,
+    second_looks: SingleFlight<K, V>,
     keep: fn(&V) -> Keep,
     options: CacheOptions,
     clock: Arc<dyn Clock>,
@@ -68,6 +69,7 @@ where
         Self {
             answers: Cache::new(options.capacity),
             loads: SingleFlight::default(),
+            second_looks: SingleFlight::default(),
             keep,
             options,
             clock,
@@ -115,6 +117,19 @@ where
         };
         let answer = self.loads.fly(key, flight, load, |answer| self.keep(key, answer)).await?;
         Ok(Known { value: answer.value, is_remembered: answer.is_old })
+    }
+
+    /// What `load` says, whatever is kept; callers at the same time share it. It is not kept: a
+    /// write may have come between, and forgets only what is there by then.
+    pub(crate) async fn look_again(
+        &self,
+        key: &K,
+        load: impl Future<Output = Result<V, Fault>>,
+    ) -> Result<V, Fault> {
+        match self.second_looks.board(key, || None) {
+            Boarding::Landed(value) => Ok(value),
+            Boarding::Flight(flight) => self.second_looks.fly(key, flight, load, |_| ()).await,
+        }
     }
 
     /// Forgets the answer for `key`, and the one that is being loaded.

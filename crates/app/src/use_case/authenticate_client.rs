@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::port::{
-    ClientRepository, Clock, CredentialRepository, LastUse, ReplayGuard, SecretHasher,
+    ClientRepository, Clock, CredentialRepository, Known, LastUse, ReplayGuard, SecretHasher,
     SignatureVerifier, TokenDigester, Verdict,
 };
 use domain::{
@@ -108,10 +108,11 @@ impl AuthenticateClient {
         }
     }
 
-    /// Whoever is refused here costs the same, so that nobody can tell an unknown client, a
-    /// disabled one and a wrong secret apart (threat T22): one hash, and one look into each store,
-    /// before the hash where nothing was remembered, after it where something was. The look after
-    /// it also lets in a secret that was made a moment ago on another node.
+    /// A secret that verified before is let in on what is remembered. Whoever needs a hash first
+    /// has both stores looked into, whether they were remembered or not: so whoever is refused
+    /// pays for the same things in the same order, and nobody can tell an unknown client, a
+    /// disabled one and a wrong secret apart (threat T22). It also lets in a secret that was made
+    /// a moment ago on another node.
     async fn by_secret(&self, presented: PresentedSecret) -> Result<Option<Client>, Fault> {
         let PresentedSecret { client: id, secret } = presented;
         let Some(id) = id else {
@@ -119,30 +120,44 @@ impl AuthenticateClient {
             return Ok(None);
         };
         let client = self.clients.look_up(&id).await?;
-        let known = self.credentials.look_up(&id).await;
-        let (known, is_remembered) = match known {
+        let (known, is_remembered) = match self.credentials.look_up(&id).await {
             Ok(known) => (Ok(known.value), known.is_remembered),
             Err(fault) => (Err(fault), false),
         };
-        let tried = self.candidates(client.value.as_ref(), known.as_deref(), &secret);
-        if tried.is_empty() {
+        let candidates = self.candidates(client.value.as_ref(), known.as_deref(), &secret);
+        for it in &candidates {
+            if self.hasher.recalls(&secret, &it.hash).await {
+                self.note_use(&id, it);
+                return Ok(client.value);
+            }
+        }
+
+        let mut faults = Vec::new();
+        let client = match client {
+            Known { value, is_remembered: false } => value,
+            Known { value, is_remembered: true } => {
+                kept_if_out(self.clients.look_again(&id).await, value, &mut faults)?
+            }
+        };
+        let known = match known {
+            Ok(known) if is_remembered => {
+                kept_if_out(self.credentials.look_again(&id).await, known, &mut faults)?
+            }
+            Ok(known) => known,
+            Err(fault) => kept_if_out(Err(fault), Vec::new(), &mut faults)?,
+        };
+        let candidates = self.candidates(client.as_ref(), Ok(&known), &secret);
+        if candidates.is_empty() {
             self.hasher.verify(&secret, None).await?;
         }
-        if self.is_one_of(&id, &tried, &secret).await? {
-            return Ok(client.value);
-        }
-        let client =
-            if client.is_remembered { self.clients.look_again(&id).await? } else { client.value };
-        let known = if is_remembered { self.credentials.look_again(&id).await } else { known };
-        let mut fresh = self.candidates(client.as_ref(), known.as_deref(), &secret);
-        fresh.retain(|it| tried.iter().all(|other| other.hash != it.hash));
-        if self.is_one_of(&id, &fresh, &secret).await? {
+        if self.is_one_of(&id, &candidates, &secret).await? {
             return Ok(client);
         }
-        match (client.filter(may_use_secrets), known) {
-            // Its secrets are not known: that is not the client's fault.
-            (Some(_), Err(fault)) => Err(fault),
-            (Some(_) | None, _) => Ok(None),
+        // On old data a client is let in; it is refused only by a store that answers. One that is
+        // not there, or may not be used, is refused whatever its secrets would say.
+        match faults.pop().filter(|_| client.as_ref().is_some_and(may_use_secrets)) {
+            Some(fault) => Err(fault),
+            None => Ok(None),
         }
     }
 
@@ -176,12 +191,15 @@ impl AuthenticateClient {
             if verdict == Verdict::MatchOutdated {
                 self.renew(client, credential, secret).await;
             }
-            let (client, secret) = (client.clone(), credential.id.clone());
-            let at = self.clock.now();
-            self.last_use.note_secret(SecretUse { client, secret, at });
+            self.note_use(client, credential);
             return Ok(true);
         }
         Ok(false)
+    }
+
+    fn note_use(&self, client: &ClientId, credential: &Credential) {
+        let (client, secret) = (client.clone(), credential.id.clone());
+        self.last_use.note_secret(SecretUse { client, secret, at: self.clock.now() });
     }
 
     /// Hashes the secret as the configuration wants it now. Whatever fails, the client is who it
@@ -227,6 +245,18 @@ impl AuthenticateClient {
             return Err(AssertionRefusal::Replayed.into());
         }
         Ok(AuthenticatedClient { client, assertion: Some(assertion) })
+    }
+}
+
+/// What a store says, or, while it is out, what was known before.
+fn kept_if_out<T>(said: Result<T, Fault>, known: T, faults: &mut Vec<Fault>) -> Result<T, Fault> {
+    match said {
+        Ok(value) => Ok(value),
+        Err(fault) if fault.is_passing() => {
+            faults.push(fault);
+            Ok(known)
+        }
+        Err(fault) => Err(fault),
     }
 }
 

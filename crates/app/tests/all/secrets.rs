@@ -16,10 +16,8 @@ async fn a_rotation_lets_old_and_new_overlap() {
     let client: ClientId = id.parse().unwrap();
     let rotate = RotateSecret { add_secret: house.add_secret() };
 
-    let new = rotate
-        .execute(&client, AddSecretRequest::default(), Duration::from_mins(1))
-        .await
-        .unwrap();
+    let new =
+        rotate.execute(&client, AddSecretRequest::default(), Duration::from_mins(1)).await.unwrap();
 
     house.clock.advance(Duration::from_secs(59));
     assert!(house.issue_for(&id, &old).await.is_ok());

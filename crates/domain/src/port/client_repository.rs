@@ -25,7 +25,8 @@ pub trait ClientRepository: Send + Sync {
         self.find(id).await.map(Known::read)
     }
 
-    /// As `find`, past whatever is remembered: what the store says now.
+    /// As `find`, past whatever is remembered: what the store says now. Those who ask at the same
+    /// time may share one answer.
     ///
     /// # Errors
     ///

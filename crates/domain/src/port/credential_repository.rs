@@ -26,7 +26,8 @@ pub trait CredentialRepository: Send + Sync {
         self.list(client).await.map(Known::read)
     }
 
-    /// As `list`, past whatever is remembered: what the store says now.
+    /// As `list`, past whatever is remembered: what the store says now. Those who ask at the same
+    /// time may share one answer.
     ///
     /// # Errors
     ///

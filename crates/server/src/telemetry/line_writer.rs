@@ -14,9 +14,8 @@ const MAX_WAITING_BYTES: usize = 16 * 1024 * 1024;
 
 /// Takes lines without waiting, and writes those of the last 20 ms in one call.
 ///
-/// A thread that is woken for each line costs more than the line: some 10 of the 35 µs that a
-/// token takes on a busy core. What does not fit is dropped and counted, since no request may
-/// wait for whoever reads the log.
+/// A thread that is woken for each line costs the core more than the line does. What does not fit
+/// is dropped and counted, since no request may wait for whoever reads the log.
 #[derive(Clone)]
 pub(crate) struct LineWriter(Arc<Shared>);
 
