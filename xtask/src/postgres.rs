@@ -101,18 +101,8 @@ pub(crate) fn find_or_install(interrupt: &Interrupt) -> Outcome<PathBuf> {
         .into());
     }
     eprintln!("{missing}: installing them");
-    run::step(interrupt, apt_get().arg("update"))?;
-    run::step(
-        interrupt,
-        apt_get().args(["install", "-y", "--no-install-recommends", "postgresql"]),
-    )?;
+    run::install(interrupt, "postgresql")?;
     find().ok_or_else(|| missing.into())
-}
-
-fn apt_get() -> Command {
-    let mut command = Command::new("apt-get");
-    command.env("DEBIAN_FRONTEND", "noninteractive");
-    command
 }
 
 /// The newest version that Debian's layout holds, else what the search path holds.

@@ -56,12 +56,12 @@ pub(crate) fn root() -> &'static Path {
 
 /// The cargo that runs this.
 pub(crate) fn cargo() -> OsString {
-    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+    variable("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// Where `program` is found in the search path.
 pub(crate) fn which(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
+    let path = variable("PATH")?;
     env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
@@ -143,4 +143,34 @@ fn describe(command: &Command) -> String {
         *program = name.unwrap_or_default();
     }
     shown.join(" ")
+}
+
+#[expect(clippy::disallowed_methods, reason = "this tool has no configuration but its environment")]
+fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name)
+}
+
+/// Installs a package of Debian by its name. Only root can.
+pub(crate) fn install(interrupt: &Interrupt, package: &str) -> Outcome {
+    let apt_get = || {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        command
+    };
+    step(interrupt, apt_get().arg("update"))?;
+    step(interrupt, apt_get().args(["install", "-y", "--no-install-recommends", package]))
+}
+
+/// Makes sure that a program is there, which is in the package of the same name.
+pub(crate) fn find_or_install(interrupt: &Interrupt, program: &str) -> Outcome {
+    if which(program).is_some() {
+        return Ok(());
+    }
+    if !nix::unistd::geteuid().is_root() || which("apt-get").is_none() {
+        return Err(format!(
+            "{program} is missing: install it, on Debian with `sudo apt-get install {program}`"
+        )
+        .into());
+    }
+    install(interrupt, program)
 }

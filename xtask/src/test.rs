@@ -38,6 +38,8 @@ fn cargo_test_arguments(mut arguments: Parser) -> Outcome<Option<Vec<OsString>>>
 fn everything(interrupt: &Interrupt) -> Outcome {
     // First, so that what is missing is said before minutes of compiling.
     postgres::find_or_install(interrupt)?;
+    // The lines that a first start prints are run as they stand, and they use curl.
+    run::find_or_install(interrupt, "curl")?;
 
     cargo(interrupt, &["fmt", "--all", "--check"])?;
     cargo(interrupt, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
