@@ -39,8 +39,10 @@ pub(crate) async fn asset(
     request: HttpRequest,
     path: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    static CONFIG: LazyLock<Arc<Config<'static>>> =
-        LazyLock::new(|| Arc::new(Config::new(["json"])));
+    static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
+        // Without this the page asks somebody else's server whether the document is valid.
+        Arc::new(Config::new(["json"]).validator_url("none"))
+    });
     let unknown = || ApiError::new(ErrorCode::NotFound, "there is nothing at this path");
     if !request.query_string().is_empty() {
         // Swagger UI reads another document from the query: not from ours.

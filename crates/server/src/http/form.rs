@@ -122,7 +122,8 @@ mod tests {
                 .append_pair(&name, &value)
                 .finish();
 
-            prop_assert_eq!(parse(&raw).ok().unwrap().get(&name), Some(value.as_str()));
+            let form = parse(&raw).ok().unwrap();
+            prop_assert_eq!(form.get(&name), Some(value.as_str()));
         }
 
         #[test]

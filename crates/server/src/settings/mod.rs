@@ -671,3 +671,58 @@ fn openid_configuration(reader: &mut Reader) -> Option<Vec<u8>> {
     }
     Some(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_documented() {
+        let mut reader = Reader::new(config::Map::new());
+        Settings::from_reader(&mut reader, Vec::new());
+        let documented = include_str!("../../../../docs/configuration.md");
+
+        let missing: Vec<&str> = reader
+            .known_keys()
+            // A secret has a file beside it, which the page says once for all.
+            .filter(|key| !key.ends_with("_file"))
+            .filter(|key| !documented.contains(&format!("`{key}`")))
+            .collect();
+
+        assert!(missing.is_empty(), "docs/configuration.md does not tell of {missing:?}");
+    }
+
+    #[test]
+    fn every_name_of_the_vendor_is_documented() {
+        let documented = include_str!("../../../../docs/configuration.md");
+        for name in sources::known_names() {
+            assert!(documented.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+
+    #[test]
+    fn where_nothing_is_set_the_defaults_are_right() {
+        let settings = Settings::read(None, &Variables::default()).unwrap();
+
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:3000");
+        assert_eq!(settings.stores.clients, Store::Sqlite);
+        assert_eq!(settings.stores.keys, KeyStore::Directory);
+        assert_eq!(settings.issuer(settings.listen).as_str(), "http://127.0.0.1:3000");
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_vendors_names() {
+        let variables = Variables::from([
+            ("MIA_JWT_ISSUER", "the vendor's"),
+            ("TOKENWRIGHT__TOKENS__ISSUER", "ours"),
+            ("HTTP_PORT", "8080"),
+            ("SERVICE_PREFIX", "/foo/"),
+        ]);
+
+        let settings = Settings::read(None, &variables).unwrap();
+
+        assert_eq!(settings.tokens.issuer.unwrap().as_str(), "ours");
+        assert_eq!(settings.listen.to_string(), "0.0.0.0:8080");
+        assert_eq!(settings.service_prefix, "/foo");
+    }
+}

@@ -201,6 +201,12 @@ impl Reader {
         values
     }
 
+    /// Every key that was asked for.
+    #[cfg(test)]
+    pub(crate) fn known_keys(&self) -> impl Iterator<Item = &str> {
+        self.taken.iter().map(String::as_str)
+    }
+
     /// All mistakes; a key that nobody read is one.
     pub(crate) fn finish(mut self) -> Vec<Problem> {
         let unknown: Vec<String> =

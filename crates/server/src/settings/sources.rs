@@ -43,6 +43,13 @@ const MIA_STORES: [(&str, &str); 3] = [
 const MIA_WITHOUT_EFFECT: [&str; 3] =
     ["USERID_HEADER_KEY", "ADDITIONAL_HEADERS_TO_PROXY", "CLIENT_ID_HASH_SALT"];
 
+/// Every name of the vendor that we know.
+#[cfg(test)]
+pub(super) fn known_names() -> impl Iterator<Item = &'static str> {
+    let mapped = MIA_NAMES.iter().map(|(name, _)| *name).filter(|name| !name.ends_with("_FILE"));
+    mapped.chain(MIA_STORES.iter().map(|(name, _)| *name)).chain(MIA_WITHOUT_EFFECT)
+}
+
 /// What was set, merged, and what was noticed on the way.
 pub(super) struct Merged {
     pub(super) root: Map<String, Value>,
@@ -76,6 +83,8 @@ pub(super) fn merged(file: Option<&Path>, environment: &Variables) -> Merged {
         .add_source(
             Environment::with_prefix("TOKENWRIGHT")
                 .separator("__")
+                // Empty is as good as not set: what a file says stands.
+                .ignore_empty(true)
                 .source(Some(environment.0.clone())),
         )
         .build();
@@ -90,7 +99,18 @@ pub(super) fn merged(file: Option<&Path>, environment: &Variables) -> Merged {
 }
 
 fn file_problem(path: &Path, error: &ConfigError) -> Problem {
-    problem(&path.display().to_string(), format!("{error}"))
+    problem(&path.display().to_string(), without_excerpt(&error.to_string()))
+}
+
+/// A TOML error says where it is, shows the line, and says what is wrong. The line may hold a
+/// secret (threat T37).
+fn without_excerpt(error: &str) -> String {
+    let is_excerpt = |line: &str| {
+        let number_or_space = |it: char| it.is_ascii_digit() || it == ' ';
+        line.trim_start_matches(number_or_space).starts_with('|')
+    };
+    let kept: Vec<_> = error.lines().filter(|line| !is_excerpt(line)).map(str::trim).collect();
+    kept.join(": ")
 }
 
 fn problem(key: &str, what: String) -> Problem {
@@ -120,6 +140,7 @@ impl Variables {
     }
 }
 
+#[cfg(test)]
 impl<const N: usize> From<[(&str, &str); N]> for Variables {
     fn from(pairs: [(&str, &str); N]) -> Self {
         Self(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
