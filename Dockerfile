@@ -18,7 +18,7 @@ COPY --from=build --chown=65532:65532 /out/var/lib/tokenwright /var/lib/tokenwri
 COPY --from=build /out/usr/local/bin/tokenwright /usr/local/bin/tokenwright
 COPY LICENSE /usr/share/doc/tokenwright/LICENSE
 
-ENV TOKENWRIGHT__LISTEN=0.0.0.0:3000 \
+ENV HTTP_PORT=3000 \
     TOKENWRIGHT__DATA_DIRECTORY=/var/lib/tokenwright
 WORKDIR /var/lib/tokenwright
 VOLUME /var/lib/tokenwright

@@ -109,6 +109,17 @@ pub enum RotationRefusal {
     },
 }
 
+/// Why a key is not revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RevocationRefusal {
+    /// There is no such key.
+    #[error("there is no key with this kid")]
+    Unknown,
+    /// It signs, and no other key could take its place.
+    #[error("no next key could sign in its place: rotate the keys first")]
+    NothingSigns,
+}
+
 impl KeySet {
     /// The key that signs with `algorithm`.
     #[must_use]
@@ -164,6 +175,27 @@ impl KeySet {
             }
         }
         keys.push(SigningKey { state: KeyState::Next, ..fresh });
+        Ok(Self { revision: self.revision, keys })
+    }
+
+    /// The keys without one that must not verify any more. Where it was the one that signs, the
+    /// next key signs in its place.
+    ///
+    /// # Errors
+    ///
+    /// [`RevocationRefusal`]; then nothing could sign any more, or there is no such key.
+    pub fn without(&self, id: &KeyId) -> Result<Self, RevocationRefusal> {
+        let Some(gone) = self.keys.iter().find(|key| key.id == *id) else {
+            return Err(RevocationRefusal::Unknown);
+        };
+        let mut keys: Vec<_> = self.keys.iter().filter(|key| key.id != *id).cloned().collect();
+        if gone.state == KeyState::Active {
+            let is_next = |key: &&mut SigningKey| {
+                key.algorithm == gone.algorithm && key.state == KeyState::Next
+            };
+            keys.iter_mut().find(is_next).ok_or(RevocationRefusal::NothingSigns)?.state =
+                KeyState::Active;
+        }
         Ok(Self { revision: self.revision, keys })
     }
 
@@ -262,6 +294,25 @@ mod tests {
 
         assert_eq!(before.keys.len(), 2);
         assert_eq!(states(&after), [("b", KeyState::Active)]);
+    }
+
+    #[test]
+    fn t42_a_stolen_key_goes_at_once_and_the_next_one_signs() {
+        let set = KeySet {
+            revision: 1,
+            keys: vec![
+                key("old", KeyState::Retired, 0),
+                key("a", KeyState::Active, 0),
+                key("b", KeyState::Next, 0),
+            ],
+        };
+        let id = |id: &str| id.parse().unwrap();
+
+        let without_active = set.without(&id("a")).unwrap();
+        assert_eq!(states(&without_active), [("old", KeyState::Retired), ("b", KeyState::Active)]);
+        assert_eq!(without_active.without(&id("b")).unwrap_err(), RevocationRefusal::NothingSigns);
+        assert_eq!(set.without(&id("old")).unwrap().keys.len(), 2);
+        assert_eq!(set.without(&id("x")).unwrap_err(), RevocationRefusal::Unknown);
     }
 
     #[test]

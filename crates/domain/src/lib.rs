@@ -33,7 +33,9 @@ pub use grant::{Grant, GrantRefusal, GrantRequest, TokenPolicy};
 pub use json::{InvalidJson, JsonObject, parse_object};
 pub use jwk::{InvalidJwk, PublicJwk, PublicKey, SigningAlgorithm};
 pub use jws::{CompactJws, JwsHeader, JwsRejection};
-pub use key::{KeyPolicy, KeySet, KeyState, PrivateKeyPem, RotationRefusal, SigningKey};
+pub use key::{
+    KeyPolicy, KeySet, KeyState, PrivateKeyPem, RevocationRefusal, RotationRefusal, SigningKey,
+};
 pub use login::{Login, SecretUse};
 pub use scope::{InvalidScope, Scope, ScopeToken};
 pub use secret::ClientSecret;

@@ -24,6 +24,9 @@ use crate::wiring::{self, OpenError};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4_096;
+/// How long an idle connection is kept: longer than proxies keep theirs, so that they never send a
+/// request into one that we are closing.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long the last writes may take.
 const FLUSH: Duration = Duration::from_secs(5);
 
@@ -181,6 +184,7 @@ fn http_server(
             .configure(http::routes(&prefix))
     })
     .workers(settings.workers)
+    .keep_alive(KEEP_ALIVE)
     .shutdown_timeout(settings.shutdown.drain.as_secs())
     .disable_signals();
     Ok(match tls {

@@ -1,7 +1,6 @@
 //! The use-cases, built of ports: their dependencies, named one by one.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use actix_web::web::Bytes;
@@ -9,8 +8,8 @@ use app::{
     AddSecret, AuthenticateClient, AuthorizeManagement, ChangeState, ClaimBootstrapToken,
     DeleteClient, EnsureKeys, FindClient, IssueToken, ListClients, ListSecrets,
     ManagementAuthentication, RefreshKeys, RegisterClient, RegistrationRules,
-    ReplaceBootstrapToken, RevokeSecret, RevokeToken, RotateKeys, RotateSecret, TokenInfo,
-    UpdateClient,
+    ReplaceBootstrapToken, RevokeKey, RevokeSecret, RevokeToken, RotateKeys, RotateSecret,
+    TokenInfo, UpdateClient,
 };
 use domain::port::{
     ClientRepository, Clock, CredentialRepository, KeyRepository, SecretHasher, TokenDigester,
@@ -24,6 +23,9 @@ use crate::settings::{Management, RegistrationMode, Settings};
 use crate::telemetry::{Logging, RequestLog};
 use crate::wiring::{Cached, Notes, OpenError, Stores, Tools};
 
+/// How long the tokens of a client stay revoked: longer than any token can live, whatever this
+/// process, another node or an earlier configuration says of their lifetime.
+const LONGEST_TOKEN: Duration = Duration::from_hours(366 * 24);
 /// How long an assertion may live, and so how long its `jti` is remembered at most.
 const LONGEST_ASSERTION: Duration = Duration::from_hours(24);
 
@@ -67,7 +69,9 @@ impl Service {
             refresh_keys: RefreshKeys {
                 keys: cached.keys,
                 ring: tools.ring.installer,
-                installed: Arc::new(AtomicU64::new(0)),
+                policy: key_policy(settings),
+                clock: Arc::clone(&tools.clock),
+                installed: Arc::default(),
             },
             stores,
             claim_bootstrap_token,
@@ -90,7 +94,6 @@ fn api(
     let authenticate = authenticate(settings, issuer, tools, cached);
     let token_info = token_info(settings, issuer, tools, cached);
     let managed = &cached.managed_clients;
-    let longest_lifetime = settings.tokens.lifetime;
     Api {
         issue_token: IssueToken {
             authenticate: authenticate.clone(),
@@ -116,6 +119,7 @@ fn api(
         list_clients: ListClients { directory: cached.directory.clone() },
         update_client: UpdateClient {
             clients: Arc::clone(managed),
+            credentials: cached.credentials.clone(),
             signatures: Arc::clone(&tools.signatures),
             clock: Arc::clone(&tools.clock),
         },
@@ -123,14 +127,14 @@ fn api(
             clients: Arc::clone(managed),
             tokens: cached.tokens.clone(),
             clock: Arc::clone(&tools.clock),
-            longest_lifetime,
+            longest_lifetime: LONGEST_TOKEN,
         },
         delete_client: DeleteClient {
             clients: Arc::clone(managed),
             credentials: cached.credentials.clone(),
             tokens: cached.tokens.clone(),
             clock: Arc::clone(&tools.clock),
-            longest_lifetime,
+            longest_lifetime: LONGEST_TOKEN,
         },
         list_secrets: ListSecrets {
             clients: Arc::clone(managed),
@@ -201,6 +205,7 @@ pub(crate) struct Commands {
     pub(crate) delete_client: DeleteClient,
     pub(crate) rotate_secret: RotateSecret,
     pub(crate) rotate_keys: RotateKeys,
+    pub(crate) revoke_key: RevokeKey,
     pub(crate) replace_bootstrap_token: ReplaceBootstrapToken,
     pub(crate) keys: Arc<dyn KeyRepository>,
     pub(crate) rules: RegistrationRules,
@@ -223,25 +228,23 @@ impl Commands {
                 clients: Arc::clone(&clients),
                 tokens: Arc::clone(&stores.tokens),
                 clock: Arc::clone(&tools.clock),
-                longest_lifetime: settings.tokens.lifetime,
+                longest_lifetime: LONGEST_TOKEN,
             },
             delete_client: DeleteClient {
                 clients: Arc::clone(&clients),
                 credentials: Arc::clone(&credentials),
                 tokens: Arc::clone(&stores.tokens),
                 clock: Arc::clone(&tools.clock),
-                longest_lifetime: settings.tokens.lifetime,
+                longest_lifetime: LONGEST_TOKEN,
             },
             rotate_secret: RotateSecret {
                 add_secret: add_secret(&tools, &clients, &credentials, &hasher),
             },
             rotate_keys: RotateKeys {
                 ensure_keys: ensure_keys(&tools, &stores.keys),
-                policy: KeyPolicy {
-                    publish_before_use: settings.keys.publish_before_use,
-                    keep_retired: settings.tokens.lifetime,
-                },
+                policy: key_policy(settings),
             },
+            revoke_key: RevokeKey { keys: Arc::clone(&stores.keys) },
             replace_bootstrap_token: ReplaceBootstrapToken {
                 bootstrap: Arc::clone(&stores.bootstrap),
                 digester: Arc::clone(&tools.digester),
@@ -295,6 +298,16 @@ fn ensure_keys(tools: &Tools, keys: &Arc<dyn KeyRepository>) -> EnsureKeys {
     }
 }
 
+/// How keys take turns. Every node publishes a new key by the time it has read the keys again.
+fn key_policy(settings: &Settings) -> KeyPolicy {
+    let publish = settings.keys.publish_before_use;
+    let until_all_publish = if publish.is_zero() { Duration::ZERO } else { settings.keys.refresh };
+    KeyPolicy {
+        publish_before_use: publish + until_all_publish,
+        keep_retired: settings.tokens.lifetime,
+    }
+}
+
 fn management(
     settings: &Settings,
     stores: &Stores,
@@ -327,6 +340,12 @@ fn discovery(settings: &Settings, issuer: &Issuer) -> Discovery {
         settings.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
     let base_url = public
         .or_else(|| issuer.as_url().map(|_| issuer.as_str().trim_end_matches('/').to_owned()));
+    // An issuer or a public address that ends with the prefix has it already.
+    let prefix = &settings.service_prefix;
+    let base_url = base_url.map(|it| match it.strip_suffix(prefix.as_str()) {
+        Some(rest) => rest.to_owned(),
+        None => it,
+    });
     Discovery {
         issuer: issuer.clone(),
         base_url,

@@ -35,7 +35,7 @@ use crate::telemetry::{Logging, Measured, Metrics, Sample};
 /// How many notes of last use may wait for a store that is out.
 const NOTES_CAPACITY: usize = 100_000;
 /// How long a store that is out is not asked again for what is remembered.
-const RETRY: Duration = Duration::from_secs(1);
+const RETRY: Duration = Duration::from_secs(5);
 /// How long a verified secret is remembered that nobody presents.
 const VERIFIED_SECRET_IDLE: Duration = Duration::from_hours(1);
 /// How far the clocks of nodes may be apart before something is forgotten too early.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use domain::port::{Clock, Known};
@@ -27,14 +28,16 @@ pub(crate) enum Keep {
 ///
 /// - A fresh answer costs no I/O.
 /// - Otherwise one caller per key asks the store, and the others wait for its answer.
-/// - If the store is out, an answer younger than `stale_for` is given, and the store is left
-///   alone for `retry_after`; without one, everybody who waited gets the fault.
+/// - If the store is out, an answer younger than `stale_for` is given, and whoever has one does
+///   not ask the store for `retry_after`; without one, everybody who waited gets the fault.
 /// - A load that began before [`ReadThrough::forget`] keeps nothing.
 /// - Answers from the future, after a clock jumped back, are not fresh (threat T45).
 pub(crate) struct ReadThrough<K, V> {
     answers: Cache<K, Answer<V>>,
     loads: SingleFlight<K, Answer<V>>,
     second_looks: SingleFlight<K, V>,
+    /// When a load last found the store out, in milliseconds since the epoch; 0 for never.
+    out_at: AtomicU64,
     keep: fn(&V) -> Keep,
     options: CacheOptions,
     clock: Arc<dyn Clock>,
@@ -70,6 +73,7 @@ where
             answers: Cache::new(options.capacity),
             loads: SingleFlight::default(),
             second_looks: SingleFlight::default(),
+            out_at: AtomicU64::new(0),
             keep,
             options,
             clock,
@@ -102,6 +106,12 @@ where
             self.statistics.count_hit();
             return Ok(Known { value: answer.value, is_remembered: true });
         }
+        if self.is_out()
+            && let Some(old) = self.stale(key)
+        {
+            // Somebody has just waited for the store in vain: those who need not wait do not.
+            return Ok(Known { value: old.value, is_remembered: true });
+        }
         self.statistics.count_miss();
         let flight = match self.loads.board(key, fresh) {
             Boarding::Landed(answer) => return Ok(Known::read(answer.value)),
@@ -111,7 +121,11 @@ where
             let asked_at = self.clock.now();
             match load.await {
                 Ok(value) => Ok(self.answer(value, asked_at)),
-                Err(fault) if fault.is_passing() => self.stale(key).ok_or(fault),
+                Err(fault) if fault.is_passing() => {
+                    let now = self.clock.now().as_unix_millis();
+                    self.out_at.store(now, Ordering::Relaxed);
+                    self.stale(key).ok_or(fault)
+                }
                 Err(fault) => Err(fault),
             }
         };
@@ -126,10 +140,20 @@ where
         key: &K,
         load: impl Future<Output = Result<V, Fault>>,
     ) -> Result<V, Fault> {
+        if self.is_out() {
+            return Err(Fault::unavailable("the store was out a moment ago"));
+        }
         match self.second_looks.board(key, || None) {
             Boarding::Landed(value) => Ok(value),
             Boarding::Flight(flight) => self.second_looks.fly(key, flight, load, |_| ()).await,
         }
+    }
+
+    /// Whether somebody waited for the store in vain less than `retry_after` ago.
+    fn is_out(&self) -> bool {
+        let out_at = Timestamp::from_unix_millis(self.out_at.load(Ordering::Relaxed));
+        let now = self.clock.now();
+        out_at <= now && now.since(out_at) < self.options.retry_after
     }
 
     /// Forgets the answer for `key`, and the one that is being loaded.

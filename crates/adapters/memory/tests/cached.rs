@@ -267,3 +267,36 @@ async fn secrets_are_read_once_served_while_the_store_is_out_and_changed_at_once
     cache.remove_all(&c).await.unwrap();
     assert_eq!(cache.list(&c).await.unwrap(), []);
 }
+
+#[tokio::test]
+async fn says_what_is_remembered_and_what_the_store_said() {
+    let house = House::with_client().await;
+
+    assert!(!house.cache.look_up(&client_id("c")).await.unwrap().is_remembered);
+    assert!(house.cache.look_up(&client_id("c")).await.unwrap().is_remembered);
+    let nobody = client_id("nobody");
+    for _ in 0..2 {
+        assert!(!house.cache.look_up(&nobody).await.unwrap().is_remembered);
+    }
+    house.switch.go_out();
+    house.clock.advance(FRESH);
+    let old = house.cache.look_up(&client_id("c")).await.unwrap();
+    assert_eq!((old.value, old.is_remembered), (Some(client("c")), true));
+}
+
+#[tokio::test]
+async fn looks_again_past_what_is_remembered_and_shares_the_look() {
+    let house = House::with_client().await;
+    house.find().await.unwrap();
+    house.store.update(&renamed(2), client("c").revision).await.unwrap();
+    let before = house.counter.reads();
+    let id = client_id("c");
+
+    let looks = join_all((0..100).map(|_| house.cache.look_again(&id))).await;
+
+    assert!(looks.into_iter().all(|it| it.unwrap() == Some(renamed(2))));
+    assert_eq!(house.counter.reads() - before, 1);
+    assert_eq!(house.find().await.unwrap(), Some(client("c")), "what is kept is kept");
+    house.switch.go_out();
+    assert_eq!(house.cache.look_again(&id).await.unwrap_err().kind(), FaultKind::Unavailable);
+}

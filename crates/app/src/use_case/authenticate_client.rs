@@ -10,6 +10,7 @@ use domain::{
     AssertionPolicy, AssertionRefusal, Client, ClientAssertion, ClientId, ClientSecret, Credential,
     Fault, SecretUse, VerifiedAssertion,
 };
+use futures_util::future::join;
 
 /// Finds out which client is asking, and makes it prove it.
 #[derive(Clone)]
@@ -88,8 +89,23 @@ impl AuthenticateClient {
     /// # Errors
     ///
     /// See [`AuthenticateClientError`].
-    #[tracing::instrument(level = "debug", name = "authenticate_client", skip_all)]
     pub async fn execute(
+        &self,
+        presented: PresentedCredentials,
+    ) -> Result<AuthenticatedClient, AuthenticateClientError> {
+        let authenticated = self.identify(presented).await?;
+        self.burn(&authenticated).await?;
+        Ok(authenticated)
+    }
+
+    /// The first half: everything but the single use of an assertion. Whoever calls this calls
+    /// [`AuthenticateClient::burn`] before anything is given away.
+    ///
+    /// # Errors
+    ///
+    /// See [`AuthenticateClientError`].
+    #[tracing::instrument(level = "debug", name = "authenticate_client", skip_all)]
+    pub(crate) async fn identify(
         &self,
         presented: PresentedCredentials,
     ) -> Result<AuthenticatedClient, AuthenticateClientError> {
@@ -108,6 +124,24 @@ impl AuthenticateClient {
         }
     }
 
+    /// The second half: burns the assertion, if there is one. It comes after every other check, so
+    /// that a request that is refused can be mended and sent again (threat T18).
+    ///
+    /// # Errors
+    ///
+    /// [`AssertionRefusal::Replayed`], and any [`Fault`]: then a replay cannot be ruled out.
+    pub(crate) async fn burn(
+        &self,
+        authenticated: &AuthenticatedClient,
+    ) -> Result<(), AuthenticateClientError> {
+        let AuthenticatedClient { client, assertion: Some(assertion) } = authenticated else {
+            return Ok(());
+        };
+        let (id, until) = (&assertion.id, assertion.remember_until);
+        let is_first = self.replay.burn(&client.id, id, until, self.clock.now()).await?;
+        if is_first { Ok(()) } else { Err(AssertionRefusal::Replayed.into()) }
+    }
+
     /// A secret that verified before is let in on what is remembered. Whoever needs a hash first
     /// has both stores looked into, whether they were remembered or not: so whoever is refused
     /// pays for the same things in the same order, and nobody can tell an unknown client, a
@@ -119,8 +153,9 @@ impl AuthenticateClient {
             self.hasher.verify(&secret, None).await?;
             return Ok(None);
         };
-        let client = self.clients.look_up(&id).await?;
-        let (known, is_remembered) = match self.credentials.look_up(&id).await {
+        let (client, known) = join(self.clients.look_up(&id), self.credentials.look_up(&id)).await;
+        let client = client?;
+        let (known, is_remembered) = match known {
             Ok(known) => (Ok(known.value), known.is_remembered),
             Err(fault) => (Err(fault), false),
         };
@@ -226,24 +261,19 @@ impl AuthenticateClient {
         let Some(id) = client.or_else(claimed) else {
             return Err(AuthenticateClientError::Failed);
         };
-        let found = self.clients.find(&id).await?;
-        let Some(client) =
-            found.filter(|client| client.is_enabled() && !client.authentication.uses_secret())
-        else {
-            return Err(AuthenticateClientError::Failed);
+        // Whoever is refused has the store looked into once, remembered or not, as with a secret.
+        let known = self.clients.look_up(&id).await?;
+        let client = match known.value.filter(may_use_keys) {
+            None if known.is_remembered => self.clients.look_again(&id).await?.filter(may_use_keys),
+            found => found,
         };
+        let client = client.ok_or(AuthenticateClientError::Failed)?;
         let assertion = parsed?;
         let key = assertion.key(&client, &self.assertions)?;
         if !self.signatures.is_signed_by(assertion.jws(), key) {
             return Err(AssertionRefusal::BadSignature.into());
         }
-        let now = self.clock.now();
-        let assertion = assertion.check(&client.id, &self.assertions, now)?;
-        let is_first =
-            self.replay.burn(&client.id, &assertion.id, assertion.remember_until, now).await?;
-        if !is_first {
-            return Err(AssertionRefusal::Replayed.into());
-        }
+        let assertion = assertion.check(&client.id, &self.assertions, self.clock.now())?;
         Ok(AuthenticatedClient { client, assertion: Some(assertion) })
     }
 }
@@ -263,4 +293,9 @@ fn kept_if_out<T>(said: Result<T, Fault>, known: T, faults: &mut Vec<Fault>) -> 
 /// Whether a client may authenticate with a secret at all.
 fn may_use_secrets(client: &Client) -> bool {
     client.is_enabled() && client.authentication.uses_secret()
+}
+
+/// Whether a client may authenticate with an assertion at all.
+fn may_use_keys(client: &Client) -> bool {
+    client.is_enabled() && !client.authentication.uses_secret()
 }

@@ -48,6 +48,12 @@ pub enum AuthorizeManagementError {
 }
 
 impl AuthorizeManagement {
+    /// Whether whoever reaches the routes may use them.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.authentication, ManagementAuthentication::None)
+    }
+
     /// Runs the use-case.
     ///
     /// # Errors

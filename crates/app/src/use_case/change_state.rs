@@ -34,8 +34,10 @@ pub enum ChangeStateError {
 }
 
 impl ChangeState {
-    /// Runs the use-case. A client that is disabled loses every token it has: enabling it again
-    /// does not bring them back. Doing so twice is doing so once.
+    /// Runs the use-case. A client that is disabled loses every token it has, and enabling it
+    /// again does not bring them back, nor those that a node issued which had not heard of it yet.
+    /// A token counts whole seconds: one that is issued in the very second in which the client is
+    /// enabled is lost with them. Doing so twice is doing so once.
     ///
     /// # Errors
     ///
@@ -46,12 +48,22 @@ impl ChangeState {
         id: &ClientId,
         state: ClientState,
     ) -> Result<Client, ChangeStateError> {
-        let client = self.with_state(id, state).await?;
-        if !client.is_enabled() {
-            let now = self.clock.now();
-            self.tokens.revoke_client(id, now, now.after(self.longest_lifetime)).await?;
+        if state == ClientState::Public {
+            let stored = self.clients.find(id).await?.ok_or(ChangeStateError::Unknown)?;
+            if stored.is_enabled() {
+                return Ok(stored);
+            }
+            self.revoke_tokens(id).await?;
+            return self.with_state(id, state).await;
         }
+        let client = self.with_state(id, state).await?;
+        self.revoke_tokens(id).await?;
         Ok(client)
+    }
+
+    async fn revoke_tokens(&self, id: &ClientId) -> Result<(), Fault> {
+        let now = self.clock.now();
+        self.tokens.revoke_client(id, now, now.after(self.longest_lifetime)).await
     }
 
     /// An operator who disables a client means it: a change by somebody else does not stop it.

@@ -34,8 +34,8 @@ pub enum DeleteClientError {
 
 impl DeleteClient {
     /// Runs the use-case. The client itself goes last: whatever fails before, a second try finds
-    /// it and finishes the work. A client that got a token between the first step and the last
-    /// keeps it for no longer than it takes its tokens to be revoked once more at the end.
+    /// it and finishes the work. Its id is never used again, so tokens that another node issues
+    /// while it still remembers the client are revoked as well.
     ///
     /// # Errors
     ///
@@ -48,12 +48,11 @@ impl DeleteClient {
         self.revoke_tokens(id).await?;
         self.credentials.remove_all(id).await?;
         self.clients.remove(id).await?;
-        self.revoke_tokens(id).await?;
         Ok(())
     }
 
     async fn revoke_tokens(&self, id: &ClientId) -> Result<(), Fault> {
-        let now = self.clock.now();
-        self.tokens.revoke_client(id, now, now.after(self.longest_lifetime)).await
+        let end = self.clock.now().after(self.longest_lifetime);
+        self.tokens.revoke_client(id, end, end).await
     }
 }

@@ -82,14 +82,15 @@ impl IssueToken {
         request: IssueTokenRequest,
     ) -> Result<IssuedToken, IssueTokenError> {
         let IssueTokenRequest { credentials, grant: mut asked } = request;
-        let AuthenticatedClient { client, assertion } =
-            self.authenticate.execute(credentials).await?;
-        if let Some(assertion) = assertion {
-            asked.audience.extend(assertion.requested_audiences);
-            asked.custom_claims = assertion.custom_claims;
+        let authenticated = self.authenticate.identify(credentials).await?;
+        if let Some(assertion) = &authenticated.assertion {
+            asked.audience.extend(assertion.requested_audiences.iter().cloned());
+            asked.custom_claims = assertion.custom_claims.clone();
         }
         let now = self.clock.now();
-        let grant = grant::decide(&client, asked, &self.policy, now)?;
+        let grant = grant::decide(&authenticated.client, asked, &self.policy, now)?;
+        self.authenticate.burn(&authenticated).await?;
+        let AuthenticatedClient { client, .. } = authenticated;
         let (algorithm, scope) = (grant.algorithm, grant.scope.clone());
         let (issued_at, expires_at) = (grant.issued_at, grant.expires_at);
         let claims = AccessTokenClaims::of(grant, make::token_id(self.entropy.as_ref())?);

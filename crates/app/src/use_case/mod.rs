@@ -13,6 +13,7 @@ pub(crate) mod list_clients;
 pub(crate) mod list_secrets;
 pub(crate) mod refresh_keys;
 pub(crate) mod register_client;
+pub(crate) mod revoke_key;
 pub(crate) mod revoke_secret;
 pub(crate) mod revoke_token;
 pub(crate) mod rotate_keys;

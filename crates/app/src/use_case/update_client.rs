@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::port::{self, ClientRepository, Clock, SignatureVerifier};
+use domain::port::{self, ClientRepository, Clock, CredentialRepository, SignatureVerifier};
 use domain::{Client, ClientId, Fault, Revision};
 
 use super::register_client::unusable;
@@ -13,6 +13,8 @@ use crate::client_metadata::{ClientChanges, InvalidMetadata};
 pub struct UpdateClient {
     /// Where clients are kept.
     pub clients: Arc<dyn ClientRepository>,
+    /// Where the hashes of their secrets are kept.
+    pub credentials: Arc<dyn CredentialRepository>,
     /// Whether a key can be used at all.
     pub signatures: Arc<dyn SignatureVerifier>,
     /// What time it is.
@@ -48,7 +50,8 @@ impl From<port::UpdateClientError> for UpdateClientError {
 
 impl UpdateClient {
     /// Runs the use-case: changes the client if its revision is one of `expected`; `None` stands
-    /// for whatever revision it has.
+    /// for whatever revision it has. A client that goes over to keys loses its secrets: none of
+    /// them comes back if it is ever changed again.
     ///
     /// # Errors
     ///
@@ -73,6 +76,9 @@ impl UpdateClient {
         client.revision = stored.next();
         client.updated_at = self.clock.now();
         self.clients.update(&client, stored).await?;
+        if !client.authentication.uses_secret() {
+            self.credentials.remove_all(id).await?;
+        }
         Ok(client)
     }
 }

@@ -318,3 +318,43 @@ async fn t22_every_refusal_looks_into_each_store_once() {
         }
     }
 }
+
+#[tokio::test]
+async fn t18_a_grant_that_is_refused_does_not_burn_the_assertion() {
+    let house = House::new();
+    let client = house.key_client(json!({"audience": ["orders"]})).await;
+    let ask = |audience: &str| {
+        let audience = vec![audience.parse().unwrap()];
+        let grant = GrantRequest { audience, ..GrantRequest::default() };
+        house.issue(house.assertion(&client, &json!({})), grant)
+    };
+
+    assert!(matches!(ask("oders").await.unwrap_err(), IssueTokenError::Refused(_)));
+    assert!(ask("orders").await.is_ok());
+    assert_eq!(refusal(ask("orders").await.unwrap_err()), AssertionRefusal::Replayed);
+}
+
+#[tokio::test]
+async fn t22_an_assertion_for_a_client_without_keys_looks_into_the_store_once() {
+    let house = House::new();
+    let (id, secret) = house.client(json!({})).await;
+    let clients = Arc::new(Counting::new(house.clients.clone()));
+    let options = CacheOptions {
+        capacity: 100,
+        fresh_for: Duration::from_hours(1),
+        stale_for: Duration::from_hours(2),
+        retry_after: Duration::from_secs(1),
+    };
+    let node = app::AuthenticateClient {
+        clients: Arc::new(CachedClients::new(clients.clone(), options, house.clock.clone())),
+        ..house.authenticate()
+    };
+    node.execute(with_secret(&id, &secret)).await.unwrap();
+
+    for id in [id.as_str(), "nobody"] {
+        let before = clients.reads();
+        let refused = node.execute(house.assertion(id, &json!({}))).await.unwrap_err();
+        assert!(matches!(refused, AuthenticateClientError::Failed));
+        assert_eq!(clients.reads() - before, 1, "{id}");
+    }
+}

@@ -5,7 +5,7 @@ use domain::port::ClientRepository as _;
 use domain::{Client, ClientId, ClientState, Revision};
 use serde_json::{Value, json};
 
-use crate::support::{House, kind, rules};
+use crate::support::{House, kind, public_key, rules};
 
 async fn change(
     house: &House,
@@ -92,4 +92,20 @@ async fn a_deletion_that_failed_halfway_is_finished_by_the_next_try() {
     house.delete_client().execute(&id).await.unwrap();
     assert!(house.clients.find(&id).await.unwrap().is_none());
     assert_eq!(kind(&house.delete_client().execute(&id).await.unwrap_err()), "Unknown");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_over_to_keys_loses_its_secrets_for_good() {
+    let house = House::new();
+    let (raw, secret) = house.client(json!({})).await;
+    let id: ClientId = raw.parse().unwrap();
+    let to_keys = json!({
+        "token_endpoint_auth_method": "private_key_jwt", "public_key": public_key(),
+    });
+    let back = json!({"token_endpoint_auth_method": "client_secret_basic", "public_key": null});
+
+    change(&house, &id, to_keys, None).await.unwrap();
+    change(&house, &id, back, None).await.unwrap();
+
+    assert!(house.issue_for(&raw, &secret).await.is_err());
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use adapter_memory::MemoryKeys;
-use app::{EnsureKeys, EnsureKeysError, RefreshKeys, RotateKeys, RotateKeysError};
+use app::{EnsureKeys, EnsureKeysError, RefreshKeys, RevokeKey, RotateKeys, RotateKeysError};
 use async_trait::async_trait;
 use domain::port::{KeyMaker, KeyRepository, KeyRingInstaller, StoreKeysError};
 use domain::{Fault, KeyPolicy, KeySet, KeyState, PrivateKeyPem, SigningAlgorithm, SigningKey};
@@ -109,12 +109,69 @@ impl KeyRingInstaller for Counter {
     }
 }
 
+fn refresh_keys(
+    house: &House,
+    keys: Arc<dyn KeyRepository>,
+    ring: Arc<dyn KeyRingInstaller>,
+) -> RefreshKeys {
+    let policy =
+        KeyPolicy { publish_before_use: Duration::ZERO, keep_retired: Duration::from_mins(5) };
+    RefreshKeys { keys, ring, policy, clock: house.clock.clone(), installed: Arc::default() }
+}
+
+/// Remembers the keys in use.
+#[derive(Default)]
+struct LastSet(std::sync::Mutex<Vec<String>>);
+
+impl KeyRingInstaller for LastSet {
+    fn install(&self, keys: &KeySet) -> Result<(), Fault> {
+        *self.0.lock().unwrap() = keys.keys.iter().map(|key| key.id.to_string()).collect();
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn t42_a_retired_key_stops_verifying_by_itself_when_its_last_token_has_expired() {
+    let house = House::new();
+    let keys = Arc::new(MemoryKeys::default());
+    let ensure = ensure_keys(&house, keys.clone());
+    let first = ensure.execute(RS256).await.unwrap();
+    let policy =
+        KeyPolicy { publish_before_use: Duration::ZERO, keep_retired: Duration::from_mins(5) };
+    RotateKeys { ensure_keys: ensure, policy }.execute(RS256, false).await.unwrap();
+    let ring = Arc::new(LastSet::default());
+    let refresh = refresh_keys(&house, keys, ring.clone());
+    let retired = first.active(RS256).unwrap().id.to_string();
+
+    refresh.execute().await.unwrap();
+    assert!(ring.0.lock().unwrap().contains(&retired));
+    house.clock.advance(Duration::from_mins(5));
+    assert!(refresh.execute().await.unwrap());
+
+    let in_use = ring.0.lock().unwrap();
+    assert!(!in_use.contains(&retired));
+    assert_eq!(in_use.len(), 2);
+}
+
+#[tokio::test]
+async fn t42_a_stolen_key_is_taken_away_at_once() {
+    let house = House::new();
+    let keys = Arc::new(MemoryKeys::default());
+    let first = ensure_keys(&house, keys.clone()).execute(RS256).await.unwrap();
+    let stolen = first.active(RS256).unwrap().id.clone();
+
+    let rest = RevokeKey { keys }.execute(&stolen).await.unwrap();
+
+    assert_eq!(rest.active(RS256).unwrap().id, first.next(RS256).unwrap().id);
+    assert!(rest.keys.iter().all(|key| key.id != stolen));
+}
+
 #[tokio::test]
 async fn keys_are_installed_when_they_changed() {
     let house = House::new();
     let keys = Arc::new(MemoryKeys::default());
     let ring = Arc::new(Counter::default());
-    let refresh = RefreshKeys { keys: keys.clone(), ring: ring.clone(), installed: Arc::default() };
+    let refresh = refresh_keys(&house, keys.clone(), ring.clone());
     ensure_keys(&house, keys.clone()).execute(RS256).await.unwrap();
 
     assert!(refresh.execute().await.unwrap());

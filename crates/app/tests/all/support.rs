@@ -158,6 +158,7 @@ impl House {
     pub(crate) fn update_client(&self) -> UpdateClient {
         UpdateClient {
             clients: self.clients.clone(),
+            credentials: self.credentials.clone(),
             signatures: Arc::new(PlainSigner),
             clock: self.clock.clone(),
         }

@@ -1,14 +1,17 @@
 //! What tokens say, and when they are worth something.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use adapter_memory::testing::{PlainHasher, PlainSigner};
+use adapter_memory::{CacheOptions, CachedClients, CachedCredentials};
+use async_trait::async_trait;
 
 use app::{AuthenticateClientError, IssueTokenError, RevokeTokenError, TokenInfo, TokenInfoError};
 use domain::access_token::InactiveToken;
-use domain::port::Clock as _;
-use domain::{ClientState, GrantRefusal, GrantRequest};
+use domain::port::{Clock as _, SecretHasher, Verdict};
+use domain::{ClientSecret, ClientState, Fault, GrantRefusal, GrantRequest, SecretHash};
 use serde_json::{Value, json};
-
-use adapter_memory::testing::PlainSigner;
 
 use crate::support::{House, LIFETIME, with_secret};
 
@@ -171,6 +174,7 @@ async fn t34_disabling_and_deleting_a_client_ends_its_tokens_for_good() {
             house.clock.advance(Duration::from_secs(1));
             house.change_state().execute(&client, ClientState::Public).await.unwrap();
             assert!(house.token_info().execute(token.as_str()).await.is_err(), "for good");
+            house.clock.advance(Duration::from_secs(1));
             let fresh = house.issue_for(&id, &secret).await.unwrap().token;
             assert!(house.token_info().execute(fresh.as_str()).await.is_ok());
         }
@@ -198,4 +202,68 @@ async fn t45_a_node_whose_clock_is_behind_does_not_call_fresh_tokens_expired() {
     house.clock.set_back(Duration::from_mins(5));
 
     assert!(house.token_info().execute(token.as_str()).await.is_ok());
+}
+
+#[tokio::test]
+async fn t34_tokens_that_a_node_issues_before_it_hears_of_the_deletion_are_revoked_too() {
+    let house = House::new();
+    let (id, secret) = house.client(json!({})).await;
+    let client = id.parse().unwrap();
+    let options = CacheOptions {
+        capacity: 100,
+        fresh_for: Duration::from_mins(1),
+        stale_for: Duration::from_mins(1),
+        retry_after: Duration::from_secs(1),
+    };
+    let clock = house.clock.clone();
+    let authenticate = app::AuthenticateClient {
+        clients: Arc::new(CachedClients::new(house.clients.clone(), options, clock.clone())),
+        credentials: Arc::new(CachedCredentials::new(house.credentials.clone(), options, clock)),
+        hasher: Arc::new(Recalling(house.hasher.clone())),
+        ..house.authenticate()
+    };
+    let other_node = app::IssueToken { authenticate, ..house.issue_token() };
+    let ask = || {
+        let grant = GrantRequest::default();
+        other_node.execute(app::IssueTokenRequest { credentials: with_secret(&id, &secret), grant })
+    };
+    ask().await.unwrap();
+
+    for is_deleted in [false, true] {
+        if is_deleted {
+            house.delete_client().execute(&client).await.unwrap();
+        } else {
+            house.change_state().execute(&client, ClientState::Trash).await.unwrap();
+        }
+        house.clock.advance(Duration::from_secs(2));
+        let late = ask().await.unwrap().token;
+        if !is_deleted {
+            house.clock.advance(Duration::from_secs(1));
+            house.change_state().execute(&client, ClientState::Public).await.unwrap();
+        }
+        let error = house.token_info().execute(late.as_str()).await.unwrap_err();
+        assert_eq!(inactive(error), InactiveToken::Revoked, "deleted: {is_deleted}");
+    }
+}
+
+/// Recalls every secret that is right.
+struct Recalling(Arc<PlainHasher>);
+
+#[async_trait]
+impl SecretHasher for Recalling {
+    async fn hash(&self, secret: &ClientSecret) -> Result<SecretHash, Fault> {
+        self.0.hash(secret).await
+    }
+
+    async fn recalls(&self, presented: &ClientSecret, expected: &SecretHash) -> bool {
+        PlainHasher::hash_of(presented.expose()) == *expected
+    }
+
+    async fn verify(
+        &self,
+        presented: &ClientSecret,
+        expected: Option<&SecretHash>,
+    ) -> Result<Verdict, Fault> {
+        self.0.verify(presented, expected).await
+    }
 }

@@ -10,10 +10,11 @@ use crate::{serve, wiring};
 /// Says whether the server would start: the configuration was read already, with every file it
 /// names but the keys and the certificate, which are read here.
 pub(crate) fn run(settings: &Settings, output: &Output) -> Result<(), CommandError> {
-    wiring::check_keys(settings)?;
+    let mut notices = settings.notices.clone();
+    notices.extend(wiring::check_keys(settings)?);
     serve::check_tls(settings)?;
     let mut lines = vec!["the configuration is right".to_owned()];
-    lines.extend(settings.notices.iter().map(|notice| format!("note: {notice}")));
-    output.print(&json!({"ok": true, "notices": settings.notices}), &lines);
+    lines.extend(notices.iter().map(|notice| format!("note: {notice}")));
+    output.print(&json!({"ok": true, "notices": notices}), &lines);
     Ok(())
 }

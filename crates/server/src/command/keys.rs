@@ -19,9 +19,15 @@ pub(crate) enum Keys {
     /// Lets the next key sign, and publishes a new one to follow it. Running servers take the
     /// change over within keys.refresh_seconds.
     Rotate {
-        /// Does not wait until verifiers know the next key: for a key that was stolen.
+        /// Does not wait until verifiers know the next key.
         #[arg(long)]
         force: bool,
+    },
+    /// Takes a key away at once: tokens it signed are worth nothing from then on, and where it was
+    /// the one that signs, the next one signs in its place.
+    Revoke {
+        /// The key's kid.
+        kid: String,
     },
 }
 
@@ -39,6 +45,13 @@ pub(crate) async fn run(
             .execute(settings.tokens.algorithm, force)
             .await
             .map_err(|error| CommandError::Refused(error.to_string()))?,
+        Keys::Revoke { kid } => {
+            let refused = |text: String| CommandError::Refused(text);
+            let kid =
+                kid.parse().map_err(|error: domain::InvalidText| refused(error.to_string()))?;
+            let revoked = commands.revoke_key.execute(&kid).await;
+            revoked.map_err(|error| refused(error.to_string()))?
+        }
     };
     print(&keys, output);
     Ok(())

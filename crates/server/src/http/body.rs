@@ -91,43 +91,44 @@ fn checked_media_type(
     if is_expected && is_utf8 { Ok(()) } else { Err(refused()) }
 }
 
-async fn bytes(payload: Payload, limit: usize) -> Result<Bytes, ApiError> {
-    match actix_web::rt::time::timeout(READ_TIME, collected(payload, limit)).await {
-        Ok(collected) => collected,
-        Err(_) => Err(ApiError::new(ErrorCode::InvalidRequest, "the body took too long to arrive")),
+async fn bytes(mut payload: Payload, limit: usize) -> Result<Bytes, ApiError> {
+    let collected = actix_web::rt::time::timeout(READ_TIME, collected(&mut payload, limit)).await;
+    let refused = |code, description| Err(ApiError::new(code, description));
+    match collected {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(Unreadable::Incomplete)) => {
+            refused(ErrorCode::InvalidRequest, "the body ended before it was complete")
+        }
+        Ok(Err(Unreadable::TooLarge)) => {
+            drain(payload).await;
+            refused(ErrorCode::TooLarge, "the body is too large")
+        }
+        Err(_) => refused(ErrorCode::InvalidRequest, "the body took too long to arrive"),
     }
 }
 
-async fn collected(mut payload: Payload, limit: usize) -> Result<Bytes, ApiError> {
+enum Unreadable {
+    Incomplete,
+    TooLarge,
+}
+
+async fn collected(payload: &mut Payload, limit: usize) -> Result<Bytes, Unreadable> {
     let mut body = BytesMut::new();
+    let mut only: Option<Bytes> = None;
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| {
-            ApiError::new(ErrorCode::InvalidRequest, "the body ended before it was complete")
-        })?;
-        // The usual form arrives in one piece and is not copied.
-        if body.is_empty() && chunk.len() <= limit {
-            match payload.next().await {
-                None => return Ok(chunk),
-                Some(next) => {
-                    body.extend_from_slice(&chunk);
-                    let next = next.map_err(|_| {
-                        ApiError::new(
-                            ErrorCode::InvalidRequest,
-                            "the body ended before it was complete",
-                        )
-                    })?;
-                    body.extend_from_slice(&next);
-                }
-            }
+        let chunk = chunk.map_err(|_| Unreadable::Incomplete)?;
+        // The usual form arrives in one piece, which is not copied.
+        if body.is_empty() && only.is_none() {
+            only = Some(chunk);
         } else {
+            body.extend_from_slice(&only.take().unwrap_or_default());
             body.extend_from_slice(&chunk);
         }
-        if limit < body.len() {
-            drain(payload).await;
-            return Err(ApiError::new(ErrorCode::TooLarge, "the body is too large"));
+        if limit < body.len() + only.as_ref().map_or(0, Bytes::len) {
+            return Err(Unreadable::TooLarge);
         }
     }
-    Ok(body.freeze())
+    Ok(only.unwrap_or_else(|| body.freeze()))
 }
 
 async fn drain(mut payload: Payload) {

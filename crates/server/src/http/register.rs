@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
 use app::{Authority, NewClient, RegisteredClient};
+use domain::Fault;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use serde_json::{Value, json};
@@ -30,8 +31,26 @@ pub(crate) async fn post(
     let object = body::json(request.headers(), payload).await?;
     admit(&request, &api.registration)?;
     let new = NewClient::parse(object, Authority::Public, &api.rules)?;
-    let registered = api.register_client.execute(new).await?;
+    let registered = carried_out(&api, new).await?;
     Ok(created(&registered))
+}
+
+/// How long a caller waits for stores that do not answer.
+const PATIENCE: Duration = Duration::from_secs(9);
+
+/// Makes the client to the end, or to the end of undoing it, even where the caller goes away or
+/// loses patience: a registration that is dropped halfway would leave half a client behind.
+pub(crate) async fn carried_out(
+    api: &web::Data<Api>,
+    new: NewClient,
+) -> Result<RegisteredClient, ApiError> {
+    let register_client = api.register_client.clone();
+    let made = actix_web::rt::spawn(async move { register_client.execute(new).await });
+    match actix_web::rt::time::timeout(PATIENCE, made).await {
+        Ok(Ok(made)) => Ok(made?),
+        Ok(Err(ended)) => Err(Fault::corrupt(ended).into()),
+        Err(late) => Err(Fault::unavailable(late).into()),
+    }
 }
 
 /// The answer to whoever made a client. It holds the secret, this once.

@@ -298,7 +298,7 @@ impl Settings {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let clock_skew = reader.number("assertions.clock_skew_seconds", 0..=300, 0);
         Self {
-            listen: listen(reader),
+            listen: listen(reader, &mut notices),
             workers: to_usize(reader.number("workers", 1..=1_024, cores as u64)),
             public_url: http_url(reader, "public_url"),
             service_prefix: service_prefix(reader),
@@ -351,7 +351,11 @@ impl Settings {
         if let Some(issuer) = &self.tokens.issuer {
             return issuer.clone();
         }
-        self.base_url(address).parse().unwrap_or_else(|_| {
+        // RFC 8414 section 3.3: the metadata stand where the issuer says they do.
+        let base_url = self.base_url(address);
+        let prefix = self.service_prefix.as_str();
+        let prefix = if base_url.ends_with(prefix) { "" } else { prefix };
+        format!("{base_url}{prefix}").parse().unwrap_or_else(|_| {
             // A URL that parsed holds visible ASCII only, and ours are shorter than the limit.
             unreachable!("a base URL is always an issuer")
         })
@@ -381,11 +385,15 @@ fn to_u32(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-fn listen(reader: &mut Reader) -> SocketAddr {
+fn listen(reader: &mut Reader, notices: &mut Vec<String>) -> SocketAddr {
     let default = SocketAddr::from((Ipv4Addr::LOCALHOST, 3_000));
     let port = reader.has("http_port").then(|| reader.number("http_port", 0..=65_535, 3_000));
     match (reader.parsed("listen"), port.and_then(|it| u16::try_from(it).ok())) {
-        (Some(listen), _) => listen,
+        (Some(listen), None) => listen,
+        (Some(listen), Some(_)) => {
+            notices.push(format!("HTTP_PORT has no effect, since listen is set to {listen}"));
+            listen
+        }
         // Whoever sets the vendor's port expects the vendor's address: every interface.
         (None, Some(port)) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
         (None, None) => default,
@@ -447,7 +455,7 @@ fn stores(reader: &mut Reader) -> Stores {
 fn postgres(reader: &mut Reader, is_used: bool) -> Option<Postgres> {
     let url = reader.secret("postgres.url");
     let max_connections = to_u32(reader.number("postgres.max_connections", 1..=1_000, 10));
-    let timeout = Duration::from_secs(reader.number("postgres.timeout_seconds", 1..=9, 5));
+    let timeout = Duration::from_secs(reader.number("postgres.timeout_seconds", 1..=6, 5));
     if is_used && url.is_none() {
         reader.refuse(
             "postgres.url",
@@ -571,6 +579,12 @@ fn registration(reader: &mut Reader) -> Registration {
     let names = [("open", Name::Open), ("token", Name::Token), ("off", Name::Off)];
     let name = reader.choice("registration.mode", &names, Name::Open);
     let token = reader.secret("registration.token");
+    if token.as_ref().is_some_and(|it| !is_bearer_token(it) || it.expose_secret().len() < 16) {
+        reader.refuse(
+            "registration.token",
+            format!("must have at least 16 characters, and {NOT_BEARER}"),
+        );
+    }
     let mode = match (name, token) {
         (Name::Open, _) => RegistrationMode::Open,
         (Name::Off, _) => RegistrationMode::Off,
@@ -600,10 +614,25 @@ fn registration(reader: &mut Reader) -> Registration {
     }
 }
 
+/// A text that can be sent as a bearer token (`b64token`, RFC 6750 section 2.1).
+fn is_bearer_token(token: &SecretString) -> bool {
+    let is_allowed = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
+    };
+    !token.expose_secret().is_empty() && token.expose_secret().bytes().all(is_allowed)
+}
+
+const NOT_BEARER: &str =
+    "may hold letters, digits and - . _ ~ + / = only, since it is sent as a bearer token";
+
 fn management(reader: &mut Reader, notices: &mut Vec<String>) -> Management {
     let is_open =
         reader.choice("management.authentication", &[("token", false), ("none", true)], false);
     let token = reader.secret("management.token");
+    if token.as_ref().is_some_and(|it| !is_bearer_token(it)) {
+        reader.refuse("management.token", NOT_BEARER);
+    }
     if token.as_ref().is_some_and(|it| it.expose_secret().len() < 16) {
         reader.refuse("management.token", "must have at least 16 characters: openssl rand -hex 32");
     }

@@ -40,8 +40,21 @@ const MIA_STORES: [(&str, &str); 3] = [
 ];
 
 /// The names that only say something about those stores.
-const MIA_WITHOUT_EFFECT: [&str; 3] =
-    ["USERID_HEADER_KEY", "ADDITIONAL_HEADERS_TO_PROXY", "CLIENT_ID_HASH_SALT"];
+const MIA_WITHOUT_EFFECT: [&str; 13] = [
+    "ADDITIONAL_HEADERS_TO_PROXY",
+    "CLIENT_ID_HASH_SALT",
+    "CREDENTIALS_COLLECTION_NAME",
+    "MONGODB_CREDENTIALS_DATABASE_NAME",
+    "REDIS_MASTER_NAME",
+    "REDIS_MODE",
+    "REDIS_PASSWORD",
+    "REDIS_SENTINEL_PASSWORD",
+    "REDIS_SENTINEL_USERNAME",
+    "REDIS_TLS",
+    "REDIS_TLS_CACERT",
+    "REDIS_USERNAME",
+    "USERID_HEADER_KEY",
+];
 
 /// Every name of the vendor that we know.
 #[cfg(test)]
@@ -71,6 +84,11 @@ pub(super) fn merged(file: Option<&Path>, environment: &Variables) -> Merged {
     for name in MIA_WITHOUT_EFFECT {
         if environment.get(name).is_some() {
             notices.push(format!("{name} has no effect with the stores of this server"));
+        }
+    }
+    for name in environment.0.keys() {
+        if name.starts_with("TOKENWRIGHT_") && !name.starts_with("TOKENWRIGHT__") {
+            notices.push(format!("{name} is not read: two underscores follow TOKENWRIGHT"));
         }
     }
     let mut builder = Config::builder();

@@ -185,3 +185,31 @@ async fn t37_debug_output_holds_no_secret() {
     let fault = remembering.verify(&secret("hunter2"), Some(&SecretHash::new("hunter3"))).await;
     assert!(!format!("{fault:?}").contains("hunter"));
 }
+
+#[tokio::test]
+async fn recalls_what_verified_and_computes_nothing_for_it() {
+    let hash = hasher(BCRYPT).hash(&secret("right")).await.unwrap();
+    let (remembering, inner) = over(hasher(BCRYPT));
+
+    assert!(!remembering.recalls(&secret("right"), &hash).await, "nothing verified yet");
+    remembering.verify(&secret("right"), Some(&hash)).await.unwrap();
+    remembering.verify(&secret("wrong"), Some(&hash)).await.unwrap();
+    let before = inner.count();
+
+    assert!(remembering.recalls(&secret("right"), &hash).await);
+    assert!(!remembering.recalls(&secret("wrong"), &hash).await);
+    assert_eq!(inner.count(), before);
+}
+
+#[tokio::test]
+async fn recalls_keyed_hashes_by_themselves_unless_they_are_outdated() {
+    let keyed = options(Scheme::Keyed);
+    let hash = Hasher::new(keyed.clone()).unwrap().hash(&secret("right")).await.unwrap();
+    let other = Hasher::new(HashingOptions { scheme: BCRYPT, ..keyed.clone() }).unwrap();
+    let own = Hasher::new(keyed).unwrap();
+
+    assert!(own.recalls(&secret("right"), &hash).await);
+    assert!(!own.recalls(&secret("wrong"), &hash).await);
+    assert!(!other.recalls(&secret("right"), &hash).await, "it must be hashed anew");
+    assert!(!own.recalls(&secret("right"), &SecretHash::new("$nonsense$")).await);
+}
