@@ -68,6 +68,8 @@ pub(crate) fn check_tls(settings: &Settings) -> Result<(), ServeError> {
 
 /// Serves until told to stop.
 pub(crate) fn run(settings: Settings) -> Result<(), ServeError> {
+    // For every user of TLS that does not name its own; a second call finds it installed.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("background")

@@ -93,7 +93,7 @@ fn checked_media_type(
 
 async fn bytes(mut payload: Payload, limit: usize) -> Result<Bytes, ApiError> {
     let collected = actix_web::rt::time::timeout(READ_TIME, collected(&mut payload, limit)).await;
-    let refused = |code, description| Err(ApiError::new(code, description));
+    let refused = |code, description| Err(ApiError::new(code, description).closing());
     match collected {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(Unreadable::Incomplete)) => {

@@ -30,10 +30,12 @@ fn base(request: &HttpRequest, discovery: &Discovery) -> String {
     if let Some(base) = &discovery.base_url {
         return base.clone();
     }
-    let connection = request.connection_info();
+    // Not what a proxy says of itself (Forwarded, X-Forwarded-Host): anybody can say that.
     let scheme = if request.app_config().secure() { "https" } else { "http" };
-    let host = request.headers().get("host").and_then(|it| it.to_str().ok());
-    format!("{scheme}://{}", host.unwrap_or_else(|| connection.host()))
+    match request.headers().get("host").and_then(|it| it.to_str().ok()) {
+        Some(host) => format!("{scheme}://{host}"),
+        None => format!("{scheme}://{}", request.app_config().local_addr()),
+    }
 }
 
 fn document(discovery: &Discovery, base: &str) -> HttpResponse {

@@ -135,6 +135,7 @@ pub(crate) struct ApiError {
     description: Cow<'static, str>,
     allow: Option<&'static str>,
     retry_after_seconds: Option<u64>,
+    closes: bool,
     fault: Option<Fault>,
 }
 
@@ -146,8 +147,14 @@ impl ApiError {
             description: Cow::Borrowed(description),
             allow: None,
             retry_after_seconds: None,
+            closes: false,
             fault: None,
         }
+    }
+
+    /// A refusal after which the connection is closed: the rest of the request is still coming.
+    pub(crate) fn closing(self) -> Self {
+        Self { closes: true, ..self }
     }
 
     /// A refusal that repeats something: a configured name, a member's name. What may not stand
@@ -384,6 +391,9 @@ impl ResponseError for ApiError {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.code.status());
         response.insert_header((CACHE_CONTROL, "no-store"));
+        if self.closes {
+            response.force_close();
+        }
         if let Some(challenge) = self.code.challenge() {
             response.insert_header((WWW_AUTHENTICATE, challenge));
         }
