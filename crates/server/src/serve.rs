@@ -123,7 +123,7 @@ async fn serve_until_told(settings: &Settings, logging: Logging) -> Result<(), S
     let api = web::Data::new(api);
     let server = http_server(settings, listener, tls, &api)?;
     let base_url = format!("{}{}", settings.base_url(address), settings.service_prefix);
-    tracing::info!(url = base_url, "listening");
+    tracing::info!(url = base_url, address = address.to_string(), "listening");
     let handle = server.handle();
     let ended = actix_web::rt::spawn(server);
     let stores = Arc::new(stores);

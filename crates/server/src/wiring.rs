@@ -50,8 +50,8 @@ pub(crate) enum OpenError {
     #[error("the data directory {0} cannot be made: {1}")]
     DataDirectory(String, std::io::Error),
     /// The embedded store cannot be opened.
-    #[error("the embedded store cannot be opened: {0}")]
-    Sqlite(String),
+    #[error("the embedded store {0} cannot be opened: {1}")]
+    Sqlite(String, String),
     /// The address of PostgreSQL is none.
     #[error("postgres.url is not the address of a PostgreSQL database")]
     Postgres,
@@ -217,9 +217,11 @@ impl Opened {
             make_directory(&settings.data_directory)?;
         }
         let sqlite = if uses(Store::Sqlite) {
-            let options = SqliteOptions::new(settings.data_directory.join("tokenwright.sqlite"));
-            let opened = SqliteStores::open(&options).await;
-            Some(Arc::new(opened.map_err(|fault| OpenError::Sqlite(fault.explained()))?))
+            let path = settings.data_directory.join("tokenwright.sqlite");
+            let opened = SqliteStores::open(&SqliteOptions::new(&path)).await;
+            Some(Arc::new(opened.map_err(|fault| {
+                OpenError::Sqlite(path.display().to_string(), fault.explained())
+            })?))
         } else {
             None
         };

@@ -388,7 +388,7 @@ fn to_u32(number: u64) -> u32 {
 fn listen(reader: &mut Reader, notices: &mut Vec<String>) -> SocketAddr {
     let default = SocketAddr::from((Ipv4Addr::LOCALHOST, 3_000));
     let port = reader.has("http_port").then(|| reader.number("http_port", 0..=65_535, 3_000));
-    match (reader.parsed("listen"), port.and_then(|it| u16::try_from(it).ok())) {
+    match (listen_address(reader), port.and_then(|it| u16::try_from(it).ok())) {
         (Some(listen), None) => listen,
         (Some(listen), Some(_)) => {
             notices.push(format!("HTTP_PORT has no effect, since listen is set to {listen}"));
@@ -400,19 +400,28 @@ fn listen(reader: &mut Reader, notices: &mut Vec<String>) -> SocketAddr {
     }
 }
 
-fn http_url(reader: &mut Reader, key: &str) -> Option<Url> {
-    let url: Url = reader.parsed(key)?;
-    let is_fine = matches!(url.scheme(), "http" | "https")
-        && url.as_str().len() <= 500
-        && url.query().is_none()
-        && url.fragment().is_none()
-        && url.username().is_empty()
-        && url.password().is_none();
-    if is_fine {
-        return Some(url);
+fn listen_address(reader: &mut Reader) -> Option<SocketAddr> {
+    let address = reader.text("listen")?.trim().parse().ok();
+    if address.is_none() {
+        reader.refuse("listen", "must be an address with a port: 127.0.0.1:3000 or [::1]:3000");
     }
-    reader.refuse(key, "must be an http or https URL without credentials, query and fragment");
-    None
+    address
+}
+
+fn http_url(reader: &mut Reader, key: &str) -> Option<Url> {
+    let is_fine = |url: &Url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.as_str().len() <= 500
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
+    };
+    let url = Url::parse(reader.text(key)?.trim()).ok().filter(is_fine);
+    if url.is_none() {
+        reader.refuse(key, "must be an http or https URL without credentials, query and fragment");
+    }
+    url
 }
 
 fn service_prefix(reader: &mut Reader) -> String {

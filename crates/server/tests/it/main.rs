@@ -9,4 +9,23 @@
 
 mod support;
 
+mod assertion;
+mod basic;
+mod cli;
+mod documentation;
+mod jose_attacks;
+mod keys;
+mod lifecycle;
+mod management;
+mod postgres;
+mod register;
+mod revoke;
+mod secrets;
+mod settings;
+mod status;
+mod telemetry;
+mod tls;
 mod token;
+mod tokeninfo;
+mod web;
+mod welcome;

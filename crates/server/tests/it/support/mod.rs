@@ -1,8 +1,15 @@
 //! A running server, and the ways to talk to it.
 
-mod server;
+pub(crate) mod cli;
+pub(crate) mod forwarder;
+pub(crate) mod jwt;
+pub(crate) mod postgres;
+pub(crate) mod raw;
+pub(crate) mod server;
+mod wait;
 
-pub(crate) use server::{Options, Server};
+pub(crate) use server::{MANAGEMENT_TOKEN, Options, Server};
+pub(crate) use wait::within;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -97,4 +104,14 @@ fn part(token: &str, index: usize) -> Value {
     use base64::prelude::BASE64_URL_SAFE_NO_PAD;
     let part = token.split('.').nth(index).unwrap();
     serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+/// A document for a snapshot: what differs from run to run is replaced.
+pub(crate) fn redacted(mut document: Value, pointers: &[&str]) -> Value {
+    for pointer in pointers {
+        let place = document.pointer_mut(pointer).unwrap_or_else(|| panic!("no {pointer}"));
+        assert!(!place.is_null(), "{pointer} is null");
+        *place = "[redacted]".into();
+    }
+    document
 }

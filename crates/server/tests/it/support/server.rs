@@ -1,6 +1,7 @@
 //! The real binary, as a child process.
 
 use std::io::{BufRead as _, BufReader, Read};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -31,6 +32,13 @@ impl Options {
         self
     }
 
+    /// These, and others which win.
+    pub(crate) fn and(mut self, more: Self) -> Self {
+        self.environment.extend(more.environment);
+        self.data = more.data.or(self.data);
+        self
+    }
+
     /// Uses a data directory that outlives the server.
     pub(crate) fn in_directory(mut self, path: &Path) -> Self {
         self.data = Some(path.to_owned());
@@ -43,6 +51,7 @@ pub(crate) struct Server {
     child: Child,
     stdout: Arc<Mutex<Vec<String>>>,
     stderr: Arc<Mutex<Vec<String>>>,
+    readers: Vec<thread::JoinHandle<()>>,
     /// Its address: `http://127.0.0.1:port`, and the prefix.
     pub(crate) url: String,
     /// Talks to it.
@@ -86,13 +95,33 @@ impl Server {
 
     /// A server that need not become ready; waits until it listens.
     pub(crate) fn spawn(options: Options) -> Self {
-        let (directory, data) = match options.data {
-            Some(data) => (None, data),
-            None => {
-                let directory = TempDir::new().unwrap();
-                let path = directory.path().to_owned();
-                (Some(directory), path)
-            }
+        let mut server = Self::spawn_silent(options);
+        let listening = server.await_log("listening");
+        // The public address may be somebody else's: what is asked is this process.
+        let url = listening["url"].as_str().unwrap();
+        let (scheme, rest) = url.split_once("://").unwrap();
+        let path = rest.find('/').map_or("", |at| &rest[at..]);
+        let address = listening["address"].as_str().unwrap().replace("0.0.0.0", "localhost");
+        server.url = format!("{scheme}://{address}{path}");
+        server
+    }
+
+    /// A server that may log nothing; waits until it listens on the port it was told.
+    pub(crate) fn spawn_at(port: u16, options: Options) -> Self {
+        let mut server = Self::spawn_silent(options);
+        let address = format!("127.0.0.1:{port}");
+        eventually("a connection", || TcpStream::connect(&address).ok(), || server.printed());
+        server.url = format!("http://{address}");
+        server
+    }
+
+    fn spawn_silent(options: Options) -> Self {
+        let (directory, data) = if let Some(data) = options.data {
+            (None, data)
+        } else {
+            let directory = TempDir::new().unwrap();
+            let path = directory.path().to_owned();
+            (Some(directory), path)
         };
         let mut child = command(&data)
             .envs(options.environment)
@@ -100,8 +129,8 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let stdout = collect(child.stdout.take().unwrap());
-        let stderr = collect(child.stderr.take().unwrap());
+        let (stdout, read_stdout) = collect(child.stdout.take().unwrap());
+        let (stderr, read_stderr) = collect(child.stderr.take().unwrap());
         // A second test finds it installed already.
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
         let http = reqwest::Client::builder()
@@ -109,11 +138,16 @@ impl Server {
             .no_proxy()
             .build()
             .unwrap();
-        let mut server =
-            Self { child, stdout, stderr, url: String::new(), http, _directory: directory };
-        let listening = server.await_log("listening");
-        server.url = listening["url"].as_str().unwrap().to_owned();
-        server
+        let readers = vec![read_stdout, read_stderr];
+        let url = String::new();
+        Self { child, stdout, stderr, readers, url, http, _directory: directory }
+    }
+
+    /// Waits until all that it printed before it ended has been read.
+    pub(crate) fn await_end_of_output(&mut self) {
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
+        }
     }
 
     /// The lines it logged, parsed: every one must be a JSON object.
@@ -247,10 +281,12 @@ pub(crate) fn eventually<T>(
     }
 }
 
-fn collect(stream: impl Read + Send + 'static) -> Arc<Mutex<Vec<String>>> {
+fn collect(
+    stream: impl Read + Send + 'static,
+) -> (Arc<Mutex<Vec<String>>>, thread::JoinHandle<()>) {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&lines);
-    thread::spawn(move || {
+    let reader = thread::spawn(move || {
         for line in BufReader::new(stream).lines() {
             let Ok(line) = line else {
                 return;
@@ -258,5 +294,5 @@ fn collect(stream: impl Read + Send + 'static) -> Arc<Mutex<Vec<String>>> {
             kept.lock().unwrap().push(line);
         }
     });
-    lines
+    (lines, reader)
 }
