@@ -1,6 +1,5 @@
 //! HTTP itself: methods, paths, bodies, headers, and those who write them wrongly on purpose.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Duration;
 
