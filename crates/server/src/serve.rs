@@ -182,6 +182,7 @@ fn http_server(
     let server = HttpServer::new(move || {
         App::new()
             .app_data(api.clone())
+            .wrap(from_fn(http::hold_body))
             .wrap(from_fn(http::observe))
             .configure(http::routes(&prefix))
     })

@@ -103,15 +103,7 @@ async fn bytes(mut payload: Payload, limit: usize) -> Result<Bytes, ApiError> {
             drain(payload).await;
             refused(ErrorCode::TooLarge, "the body is too large")
         }
-        Err(_) => {
-            // Where a chunked body is dropped before its end, actix reads on for as long as the
-            // client likes; where it is still there when the answer has gone, it closes.
-            actix_web::rt::spawn(async move {
-                actix_web::rt::time::sleep(READ_TIME).await;
-                drop(payload);
-            });
-            refused(ErrorCode::InvalidRequest, "the body took too long to arrive")
-        }
+        Err(_) => refused(ErrorCode::InvalidRequest, "the body took too long to arrive"),
     }
 }
 

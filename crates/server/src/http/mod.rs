@@ -17,6 +17,7 @@ mod secrets;
 mod status;
 mod token;
 mod token_info;
+mod unread;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use domain::port::{Clock, HealthProbe, TokenDigester};
 use domain::{Issuer, SigningAlgorithm, TokenDigest};
 
 pub(crate) use observe::observe;
+pub(crate) use unread::hold_body;
 
 use crate::telemetry::{Metrics, RequestLog};
 use error::ApiError;

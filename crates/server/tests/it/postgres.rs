@@ -119,58 +119,68 @@ async fn wrong_credentials_are_told_and_waited_out() {
     assert_eq!(server.get("/-/ready").await.status, 503);
 }
 
-#[tokio::test]
-async fn t48_out_while_running_warm_clients_get_tokens_and_all_else_is_503() {
-    for mood in [Mood::Out, Mood::Stalled] {
-        let it = Behind::start().await;
-        let client = it.server.register().await;
-        let token = it.server.token_of(&client).await;
-        let signer = it.server.key_client(&RSA).await;
-        signer.assert_welcome(&it.server).await;
-        assert_eq!(it.server.tokeninfo(&token).await.status, 200);
+async fn warm_clients_get_tokens_and_all_else_is_503_while_it_is(mood: Mood) {
+    let it = Behind::start().await;
+    let client = it.server.register().await;
+    let token = it.server.token_of(&client).await;
+    let signer = it.server.key_client(&RSA).await;
+    signer.assert_welcome(&it.server).await;
+    assert_eq!(it.server.tokeninfo(&token).await.status, 200);
 
-        it.way.set(mood.clone());
-        // Nothing that is remembered is fresh any more.
-        tokio::time::sleep(Duration::from_millis(1_200)).await;
+    it.way.set(mood);
+    // Nothing that is remembered is fresh any more.
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
 
-        let started = Instant::now();
+    let started = Instant::now();
+    it.server.token_of(&client).await;
+    assert!(started.elapsed() < AT_MOST, "{:?}", started.elapsed());
+    for _ in 0..20 {
         it.server.token_of(&client).await;
-        assert!(started.elapsed() < AT_MOST, "{mood:?}: {:?}", started.elapsed());
-        for _ in 0..20 {
-            it.server.token_of(&client).await;
-        }
-        let http = &it.server.http;
-        let at = |path: &str| it.server.at(path);
-        it.assert_unavailable("tokeninfo", http.get(at("/tokeninfo")).bearer_auth(&token)).await;
-        it.assert_unavailable("registration", it.register()).await;
-        it.assert_unavailable("management", it.server.manage("GET", "/clients")).await;
-        let assertion = signer.assertion();
-        let form = [
-            GRANT,
-            crate::support::jwt::JWT_BEARER,
-            ("client_id", signer.id.as_str()),
-            ("client_assertion", assertion.as_str()),
-        ];
-        it.assert_unavailable("assertion", http.post(at("/oauth/token")).form(&form)).await;
-        let unknown = crate::support::basic("unknown", "secret");
-        let cold = http.post(at("/oauth/token")).form(&[GRANT]).header("authorization", unknown);
-        it.assert_unavailable("unknown client", cold).await;
-        let revoke = http.post(at("/oauth2/revoke")).form(&[("token", token.as_str())]);
-        it.assert_unavailable("revocation", revoke.header("authorization", client.basic())).await;
-        let ready = it.server.get("/-/ready").await;
-        assert_eq!(ready.status, 503, "{mood:?}");
-        assert_eq!(it.server.get("/-/healthz").await.status, 200);
-        assert_eq!(it.server.get("/.well-known/jwks.json").await.status, 200);
-
-        it.way.set(Mood::Open);
-
-        it.recovered().await;
-        assert_eq!(it.server.tokeninfo(&token).await.status, 200, "{mood:?}");
-        signer.assert_welcome(&it.server).await;
-        assert_eq!(it.halves().await, (0, 0), "{mood:?}");
-        let named = "select count(*) from clients where name = 'while it is out'";
-        assert_eq!(it.database.count(named).await, 0, "{mood:?}");
     }
+    let http = &it.server.http;
+    let at = |path: &str| it.server.at(path);
+    let assertion = signer.assertion();
+    let form = [
+        GRANT,
+        crate::support::jwt::JWT_BEARER,
+        ("client_id", signer.id.as_str()),
+        ("client_assertion", assertion.as_str()),
+    ];
+    let unknown = crate::support::basic("unknown", "secret");
+    let cold = http.post(at("/oauth/token")).form(&[GRANT]).header("authorization", unknown);
+    let revoke = http.post(at("/oauth2/revoke")).form(&[("token", token.as_str())]);
+    let asked = [
+        ("tokeninfo", http.get(at("/tokeninfo")).bearer_auth(&token)),
+        ("registration", it.register()),
+        ("management", it.server.manage("GET", "/clients")),
+        ("assertion", http.post(at("/oauth/token")).form(&form)),
+        ("unknown client", cold),
+        ("revocation", revoke.header("authorization", client.basic())),
+    ];
+    let asked = asked.map(|(what, request)| it.assert_unavailable(what, request));
+    futures_util::future::join_all(asked).await;
+    assert_eq!(it.server.get("/-/ready").await.status, 503);
+    assert_eq!(it.server.get("/-/healthz").await.status, 200);
+    assert_eq!(it.server.get("/.well-known/jwks.json").await.status, 200);
+
+    it.way.set(Mood::Open);
+
+    it.recovered().await;
+    assert_eq!(it.server.tokeninfo(&token).await.status, 200);
+    signer.assert_welcome(&it.server).await;
+    assert_eq!(it.halves().await, (0, 0));
+    let named = "select count(*) from clients where name = 'while it is out'";
+    assert_eq!(it.database.count(named).await, 0);
+}
+
+#[tokio::test]
+async fn t48_while_it_is_out_warm_clients_get_tokens_and_all_else_is_503() {
+    warm_clients_get_tokens_and_all_else_is_503_while_it_is(Mood::Out).await;
+}
+
+#[tokio::test]
+async fn t48_while_it_is_silent_warm_clients_get_tokens_and_all_else_is_503() {
+    warm_clients_get_tokens_and_all_else_is_503_while_it_is(Mood::Stalled).await;
 }
 
 /// Once the stated time has passed, a warm client is no longer sure to be allowed.
@@ -273,6 +283,26 @@ async fn t48_a_registration_cut_in_mid_write_leaves_nothing_half_made() {
             }
             it.recovered().await;
         }
+    }
+}
+
+/// The caller does not wait until what was half-made has been taken back in vain.
+#[tokio::test]
+async fn t48_a_registration_that_hangs_in_mid_write_is_503_in_time() {
+    for text in ["$2b$04$", "hangs-in-mid-write"] {
+        let it = Behind::start().await;
+        for _ in 0..3 {
+            it.server.register().await;
+        }
+        it.way.set(Mood::StallAt(text));
+
+        let body = json!({"client_name": "hangs-in-mid-write"});
+        let request = it.server.http.post(it.server.at("/register")).json(&body);
+        it.assert_unavailable(text, request).await;
+
+        it.way.set(Mood::Open);
+        it.recovered().await;
+        assert_eq!(it.halves().await.0, 0, "{text}: a client without its secret");
     }
 }
 

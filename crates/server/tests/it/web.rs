@@ -293,6 +293,48 @@ async fn a_body_that_never_ends_is_answered_in_time() {
 }
 
 #[tokio::test]
+async fn a_body_that_nobody_reads_is_not_waited_for() {
+    let server = Server::start_with(quick());
+    let client = server.register().await;
+
+    for (method, path) in [
+        ("POST", "/nothing"),
+        ("GET", "/tokeninfo"),
+        ("GET", "/oauth/token"),
+        ("GET", "/-/healthz"),
+        ("POST", "/clients"),
+    ] {
+        for length in ["Transfer-Encoding: chunked", "Content-Length: 1000"] {
+            let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n");
+            let mut silent = Raw::to(&server);
+            silent.say(&head);
+            let mut endless = Raw::to(&server);
+            endless.say(&head);
+            let mut is_heard = true;
+            for _ in 0..30 {
+                is_heard = is_heard && endless.say(format!("2710\r\n{}\r\n", "x".repeat(10_000)));
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+
+            let answer = silent.all();
+            assert_eq!(statuses(&answer).len(), 1, "{method} {path} {length}: {answer}");
+            assert!(!is_heard, "{method} {path} {length}: all was read");
+        }
+    }
+    // A body that came to its end closes nothing.
+    let mut raw = Raw::to(&server);
+    for _ in 0..3 {
+        raw.say(format!(
+            "POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\n\
+             Authorization: {}\r\nTransfer-Encoding: chunked\r\n\r\n\
+             1d\r\ngrant_type=client_credentials\r\n0\r\n\r\n",
+            client.basic()
+        ));
+        assert_eq!(statuses(&raw.one()), [200]);
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_never_says_anything_holds_up_nobody() {
     let server = Server::start_with(quick());
     let client = server.register().await;

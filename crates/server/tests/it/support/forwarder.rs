@@ -14,13 +14,16 @@ pub(crate) enum Mood {
     Open,
     /// Nobody listens, and all connections are cut.
     Out,
-    /// Connections stay, and nothing passes.
+    /// Connections stay, and nothing passes; what was sent on one that was given up meanwhile never
+    /// arrives.
     Stalled,
     /// What goes to the database is held back for so long.
     Slow(Duration),
     /// The next connection that sends this text to the database is cut; before the database reads
     /// it, or after it did and before its answer is read. Then all is well again.
     CutAt(&'static str, When),
+    /// From the moment when a connection sends this text to the database nothing passes.
+    StallAt(&'static str),
 }
 
 /// When a connection is cut.
@@ -144,6 +147,7 @@ impl Shared {
             match mood {
                 Mood::Out => return false,
                 Mood::Stalled if self.has_ended() => return false,
+                Mood::Stalled if is_given_up(from) => return false,
                 Mood::Stalled => thread::sleep(Duration::from_millis(5)),
                 Mood::Slow(delay) if is_question => {
                     thread::sleep(delay);
@@ -159,10 +163,24 @@ impl Shared {
                     }
                     return false;
                 }
-                Mood::Open | Mood::Slow(_) | Mood::CutAt(..) => return to.write_all(bytes).is_ok(),
+                Mood::StallAt(text) if is_question && holds(bytes, text) => {
+                    *self.mood() = Mood::Stalled;
+                }
+                Mood::Open | Mood::Slow(_) | Mood::CutAt(..) | Mood::StallAt(_) => {
+                    return to.write_all(bytes).is_ok();
+                }
             }
         }
     }
+}
+
+/// Whether the other side said anything more: a client of a database waits for its answer, and
+/// before it only says goodbye.
+fn is_given_up(socket: &TcpStream) -> bool {
+    socket.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+    let seen = socket.peek(&mut [0]);
+    socket.set_read_timeout(None).unwrap();
+    seen.err().is_none_or(|it| !matches!(it.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
 }
 
 fn holds(bytes: &[u8], text: &str) -> bool {
