@@ -189,7 +189,13 @@ impl Server {
 
     /// Waits until it has ended.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        eventually("the end of the server", || self.child.try_wait().unwrap(), String::new)
+        let ended =
+            eventually("the end of the server", || self.child.try_wait().unwrap(), String::new);
+        // Its last lines may still be in the pipe.
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
+        }
+        ended
     }
 
     /// The address of a path.
