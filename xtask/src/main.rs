@@ -4,7 +4,6 @@
 
 mod bench;
 mod deny;
-mod postgres;
 mod run;
 mod services;
 mod test;

@@ -1,11 +1,10 @@
-//! How a child process is run, so that it does not outlive this one.
+//! How a step of a task is run, and interrupted.
 
 use std::{
     env,
-    error::Error,
     ffi::{OsStr, OsString},
     os::unix::process::CommandExt,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{
         Arc,
@@ -16,16 +15,12 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{Signal, kill, killpg},
+    sys::signal::{Signal, killpg},
     unistd::Pid,
 };
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-
-/// What a task comes to. A developer reads the error; no program does.
-pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
-
-/// How often a child is asked whether it is done.
-pub(crate) const POLL: Duration = Duration::from_millis(20);
+use testbed::process::stop;
+pub(crate) use testbed::process::{Outcome, POLL, bound_command, which};
 
 /// Whether somebody asked this process to stop.
 #[derive(Clone, Debug)]
@@ -55,27 +50,9 @@ pub(crate) fn root() -> &'static Path {
 }
 
 /// The cargo that runs this.
+#[expect(clippy::disallowed_methods, reason = "this tool has no configuration but its environment")]
 pub(crate) fn cargo() -> OsString {
-    variable("CARGO").unwrap_or_else(|| "cargo".into())
-}
-
-/// Where `program` is found in the search path.
-pub(crate) fn which(program: &str) -> Option<PathBuf> {
-    let path = variable("PATH")?;
-    env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
-}
-
-/// A command that gets `signal` when this process dies, even by `kill -9`.
-///
-/// `setpriv` belongs to util-linux, so it is on every Debian; elsewhere only an orderly end of this
-/// process ends the child.
-pub(crate) fn bound_command(program: impl AsRef<OsStr>, signal: &str, drop_to: &[&str]) -> Command {
-    if which("setpriv").is_none() {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(drop_to).args(["--pdeathsig", signal, "--"]).arg(program);
-    command
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// Runs one step to its end, in the folder of the workspace and without standard input.
@@ -93,26 +70,6 @@ pub(crate) fn step(interrupt: &Interrupt, command: &mut Command) -> Outcome {
     let status = wait(interrupt, &mut child)?;
 
     if status.success() { Ok(()) } else { Err(format!("{shown}: {status}").into()) }
-}
-
-/// Asks `child` to stop with `signal`, and kills it if it takes longer than `patience`.
-pub(crate) fn stop(child: &mut Child, signal: Signal, patience: Duration) {
-    let Ok(pid) = i32::try_from(child.id()).map(Pid::from_raw) else { return };
-    if matches!(child.try_wait(), Ok(Some(_))) {
-        return;
-    }
-    // It may end between the question and the signal: then there is nobody to tell.
-    let _ = kill(pid, signal);
-    let mut waited = Duration::ZERO;
-    while waited < patience {
-        if !matches!(child.try_wait(), Ok(None)) {
-            return;
-        }
-        thread::sleep(POLL);
-        waited += POLL;
-    }
-    let _ = child.kill();
-    let _ = child.wait();
 }
 
 fn wait(interrupt: &Interrupt, child: &mut Child) -> Outcome<ExitStatus> {
@@ -143,34 +100,4 @@ fn describe(command: &Command) -> String {
         *program = name.unwrap_or_default();
     }
     shown.join(" ")
-}
-
-#[expect(clippy::disallowed_methods, reason = "this tool has no configuration but its environment")]
-fn variable(name: &str) -> Option<OsString> {
-    env::var_os(name)
-}
-
-/// Installs a package of Debian by its name. Only root can.
-pub(crate) fn install(interrupt: &Interrupt, package: &str) -> Outcome {
-    let apt_get = || {
-        let mut command = Command::new("apt-get");
-        command.env("DEBIAN_FRONTEND", "noninteractive");
-        command
-    };
-    step(interrupt, apt_get().arg("update"))?;
-    step(interrupt, apt_get().args(["install", "-y", "--no-install-recommends", package]))
-}
-
-/// Makes sure that a program is there, which is in the package of the same name.
-pub(crate) fn find_or_install(interrupt: &Interrupt, program: &str) -> Outcome {
-    if which(program).is_some() {
-        return Ok(());
-    }
-    if !nix::unistd::geteuid().is_root() || which("apt-get").is_none() {
-        return Err(format!(
-            "{program} is missing: install it, on Debian with `sudo apt-get install {program}`"
-        )
-        .into());
-    }
-    install(interrupt, program)
 }

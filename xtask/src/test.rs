@@ -5,20 +5,14 @@ use std::ffi::OsString;
 use lexopt::{Arg, Parser};
 
 use crate::{
-    postgres::{self, Cluster},
     run::{self, Interrupt, Outcome},
+    services::Services,
 };
-
-/// Where the tests look for PostgreSQL.
-pub(crate) const POSTGRES_URL: &str = "TOKENWRIGHT_TEST_POSTGRES_URL";
 
 /// Runs the task.
 pub(crate) fn run(arguments: Parser, interrupt: &Interrupt) -> Outcome {
     match cargo_test_arguments(arguments)? {
-        Some(arguments) => {
-            let cluster = Cluster::start(interrupt, None)?;
-            tests(interrupt, &cluster, &arguments)
-        }
+        Some(arguments) => tests(interrupt, &Services::start()?, &arguments),
         None => everything(interrupt),
     }
 }
@@ -36,10 +30,7 @@ fn cargo_test_arguments(mut arguments: Parser) -> Outcome<Option<Vec<OsString>>>
 }
 
 fn everything(interrupt: &Interrupt) -> Outcome {
-    // First, so that what is missing is said before minutes of compiling.
-    postgres::find_or_install(interrupt)?;
-    // The lines that a first start prints are run as they stand, and they use curl.
-    run::find_or_install(interrupt, "curl")?;
+    Services::install()?;
 
     cargo(interrupt, &["fmt", "--all", "--check"])?;
     cargo(interrupt, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
@@ -50,20 +41,19 @@ fn everything(interrupt: &Interrupt) -> Outcome {
             .env("RUSTDOCFLAGS", "-D warnings"),
     )?;
 
-    let cluster = Cluster::start(interrupt, None)?;
-    tests(interrupt, &cluster, &["--workspace".into()])
+    tests(interrupt, &Services::start()?, &["--workspace".into()])
 }
 
 fn cargo(interrupt: &Interrupt, arguments: &[&str]) -> Outcome {
     run::step(interrupt, run::bound_command(run::cargo(), "TERM", &[]).args(arguments))
 }
 
-fn tests(interrupt: &Interrupt, cluster: &Cluster, arguments: &[OsString]) -> Outcome {
+fn tests(interrupt: &Interrupt, services: &Services, arguments: &[OsString]) -> Outcome {
     run::step(
         interrupt,
         run::bound_command(run::cargo(), "TERM", &[])
             .arg("test")
             .args(arguments)
-            .env(POSTGRES_URL, format!("{}/postgres", cluster.url())),
+            .envs(services.variables()),
     )
 }

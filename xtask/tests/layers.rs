@@ -36,7 +36,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         krate: "contract",
         inside: &["domain"],
-        outside: &["futures-util", "serde_json"],
+        outside: &["futures-timer", "futures-util", "serde_json"],
         tests: &[],
     },
     Layer {
@@ -49,6 +49,71 @@ const LAYERS: &[Layer] = &[
         krate: "adapter-sql",
         inside: &["domain"],
         outside: &["async-trait", "secrecy", "serde", "serde_json", "sqlx", "thiserror", "tokio"],
+        tests: &["contract", "testbed"],
+    },
+    Layer {
+        krate: "adapter-mongodb",
+        inside: &["domain"],
+        outside: &[
+            "async-trait",
+            "aws-lc-rs",
+            "base64",
+            "futures-util",
+            "mongodb",
+            "secrecy",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tokio",
+        ],
+        tests: &["contract", "testbed"],
+    },
+    Layer {
+        krate: "adapter-redis",
+        inside: &["domain"],
+        outside: &[
+            "async-trait",
+            "deadpool",
+            "futures-util",
+            "redis",
+            "secrecy",
+            "thiserror",
+            "tokio",
+        ],
+        tests: &["contract", "testbed"],
+    },
+    Layer {
+        krate: "adapter-crud",
+        inside: &["domain"],
+        outside: &[
+            "async-trait",
+            "futures-util",
+            "reqwest",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "time",
+            "tokio",
+            "url",
+        ],
+        tests: &["contract", "crud-service", "testbed"],
+    },
+    Layer {
+        krate: "crud-service",
+        inside: &[],
+        outside: &["actix-web", "futures-util", "mongodb", "serde_json", "time", "tokio"],
+        tests: &["testbed"],
+    },
+    Layer {
+        krate: "testbed",
+        inside: &[],
+        outside: &["mongodb", "nix", "tempfile", "tokio"],
+        tests: &[],
+    },
+    Layer {
+        krate: "example-file-replay-guard",
+        inside: &["domain"],
+        outside: &["async-trait", "aws-lc-rs", "base64", "tokio"],
         tests: &["contract"],
     },
     Layer {
@@ -90,9 +155,12 @@ const LAYERS: &[Layer] = &[
     Layer {
         krate: "server",
         inside: &[
+            "adapter-crud",
             "adapter-hashing",
             "adapter-jose",
             "adapter-memory",
+            "adapter-mongodb",
+            "adapter-redis",
             "adapter-sql",
             "app",
             "domain",
@@ -125,11 +193,11 @@ const LAYERS: &[Layer] = &[
             "utoipa-swagger-ui",
             "uuid",
         ],
-        tests: &[],
+        tests: &["crud-service", "testbed"],
     },
     Layer {
         krate: "xtask",
-        inside: &[],
+        inside: &["testbed"],
         outside: &["lexopt", "nix", "signal-hook", "tempfile"],
         tests: &[],
     },
@@ -150,8 +218,8 @@ const LAYERS: &[Layer] = &[
     },
 ];
 
-/// The one file of the server that knows adapters.
-const WIRING: &str = "crates/server/src/wiring.rs";
+/// The one place of the server that knows adapters.
+const WIRING: &str = "crates/server/src/wiring/";
 
 #[test]
 fn every_crate_has_a_layer() {
@@ -211,7 +279,7 @@ fn adapters_are_named_in_the_wiring_only() {
     let mut trespasses = Vec::new();
     for file in rust_files(root.join("crates/server/src").as_std_path()) {
         let name = file.strip_prefix(root.as_std_path()).unwrap().to_string_lossy().into_owned();
-        if name == WIRING {
+        if name.starts_with(WIRING) {
             continue;
         }
         let text = fs::read_to_string(&file).unwrap();

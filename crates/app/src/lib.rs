@@ -26,6 +26,10 @@ pub use use_case::find_client::FindClient;
 pub use use_case::issue_token::{IssueToken, IssueTokenError, IssueTokenRequest, IssuedToken};
 pub use use_case::list_clients::{ListClients, MAX_PAGE};
 pub use use_case::list_secrets::ListSecrets;
+pub use use_case::migrate_store::{
+    ClientStores, Fingerprint, MigrateStore, MigrationConflict, MigrationMode, MigrationReport,
+    Tally, Verification,
+};
 pub use use_case::refresh_keys::{Installed, RefreshKeys};
 pub use use_case::register_client::{RegisterClient, RegisterClientError, RegisteredClient};
 pub use use_case::revoke_key::{RevokeKey, RevokeKeyError};

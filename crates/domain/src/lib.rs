@@ -5,6 +5,7 @@
 
 pub mod access_token;
 pub mod assertion;
+mod change;
 mod client;
 mod credential;
 mod fault;
@@ -23,6 +24,7 @@ mod time;
 
 pub use access_token::{AccessTokenClaims, SignedToken, TokenProfile};
 pub use assertion::{AssertionPolicy, AssertionRefusal, ClientAssertion, VerifiedAssertion};
+pub use change::Change;
 pub use client::{
     AuthenticationMethod, Capability, Client, ClientState, InformativeMetadata, Revision,
     UnknownName,

@@ -43,6 +43,11 @@ impl CachedClients {
         self.cache.forget(id);
     }
 
+    /// Holds nothing for fresh any more: somebody else changed something.
+    pub fn doubt_all(&self) {
+        self.cache.doubt_all();
+    }
+
     /// How the cache fares.
     #[must_use]
     pub fn statistics(&self) -> Arc<CacheStatistics> {

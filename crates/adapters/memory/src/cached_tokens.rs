@@ -47,6 +47,22 @@ impl CachedTokens {
         }
     }
 
+    /// Forgets what is known of one token: somebody took it back.
+    pub fn invalidate(&self, id: &TokenId) {
+        self.tokens.forget(id);
+    }
+
+    /// Forgets what is known of a client's tokens: somebody took them back.
+    pub fn invalidate_client(&self, client: &ClientId) {
+        self.clients.forget(client);
+    }
+
+    /// Holds no "no" for fresh any more: somebody took something back.
+    pub fn doubt_all(&self) {
+        self.tokens.doubt_all();
+        self.clients.doubt_all();
+    }
+
     /// How the cache of tokens fares.
     #[must_use]
     pub fn statistics(&self) -> Arc<CacheStatistics> {

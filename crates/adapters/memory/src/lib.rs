@@ -4,17 +4,21 @@
 //! A decorator implements the port it wraps (`Cached*`, `WriteBehind`), so neither a use-case nor
 //! a store knows that it is there.
 
+mod announced;
 mod bootstrap;
 mod cache_options;
 mod cached_clients;
 mod cached_credentials;
 mod cached_tokens;
+mod changes;
 mod clients;
 mod clock;
 mod credentials;
 mod expiring;
+mod invalidation;
 mod keys;
 mod lock;
+mod news;
 mod read_through;
 mod replay_guard;
 mod shared_fault;
@@ -25,15 +29,19 @@ mod tokens;
 mod uncached_reads;
 mod write_behind;
 
+pub use announced::Announced;
 pub use bootstrap::MemoryBootstrap;
 pub use cache_options::{CacheOptions, CacheStatistics};
 pub use cached_clients::CachedClients;
 pub use cached_credentials::CachedCredentials;
 pub use cached_tokens::CachedTokens;
+pub use changes::MemoryChanges;
 pub use clients::MemoryClients;
 pub use clock::SystemClock;
 pub use credentials::MemoryCredentials;
+pub use invalidation::Invalidation;
 pub use keys::MemoryKeys;
+pub use news::News;
 pub use replay_guard::MemoryReplayGuard;
 pub use tokens::MemoryTokens;
 pub use uncached_reads::UncachedReads;

@@ -32,12 +32,16 @@ pub(crate) enum Keep {
 ///   not ask the store for `retry_after`; without one, everybody who waited gets the fault.
 /// - A load that began before [`ReadThrough::forget`] keeps nothing.
 /// - Answers from the future, after a clock jumped back, are not fresh (threat T45).
+/// - After [`ReadThrough::doubt_all`] no answer is fresh that was asked for before; while the store
+///   is out they are given all the same, since nobody knows that they are wrong.
 pub(crate) struct ReadThrough<K, V> {
     answers: Cache<K, Answer<V>>,
     loads: SingleFlight<K, Answer<V>>,
     second_looks: SingleFlight<K, V>,
     /// When a load last found the store out, in milliseconds since the epoch; 0 for never.
     out_at: AtomicU64,
+    /// How often everything was doubted.
+    doubts: AtomicU64,
     keep: fn(&V) -> Keep,
     options: CacheOptions,
     clock: Arc<dyn Clock>,
@@ -52,14 +56,18 @@ struct Answer<V> {
     /// When the store was last asked, maybe in vain.
     checked_at: Timestamp,
     good_for: Duration,
+    /// How often everything had been doubted by then.
+    doubts: u64,
     /// Whether it was given because the store was out.
     is_old: bool,
 }
 
 impl<V> Answer<V> {
-    fn is_fresh(&self, now: Timestamp) -> bool {
+    fn is_fresh(&self, now: Timestamp, doubts: u64) -> bool {
         self.good_for == Duration::MAX
-            || self.checked_at <= now && now.since(self.checked_at) < self.good_for
+            || self.doubts == doubts
+                && self.checked_at <= now
+                && now.since(self.checked_at) < self.good_for
     }
 }
 
@@ -74,6 +82,7 @@ where
             loads: SingleFlight::default(),
             second_looks: SingleFlight::default(),
             out_at: AtomicU64::new(0),
+            doubts: AtomicU64::new(0),
             keep,
             options,
             clock,
@@ -101,7 +110,10 @@ where
         key: &K,
         load: impl Future<Output = Result<V, Fault>>,
     ) -> Result<Known<V>, Fault> {
-        let fresh = || self.answers.get(key).filter(|it| it.is_fresh(self.clock.now()));
+        let fresh = || {
+            let is_fresh = |it: &Answer<V>| it.is_fresh(self.clock.now(), self.doubts());
+            self.answers.get(key).filter(is_fresh)
+        };
         if let Some(answer) = fresh() {
             self.statistics.count_hit();
             return Ok(Known { value: answer.value, is_remembered: true });
@@ -118,9 +130,9 @@ where
             Boarding::Flight(flight) => flight,
         };
         let load = async {
-            let asked_at = self.clock.now();
+            let (asked_at, doubts) = (self.clock.now(), self.doubts());
             match load.await {
-                Ok(value) => Ok(self.answer(value, asked_at)),
+                Ok(value) => Ok(self.answer(value, asked_at, doubts)),
                 Err(fault) if fault.is_passing() => {
                     let now = self.clock.now().as_unix_millis();
                     self.out_at.store(now, Ordering::Relaxed);
@@ -161,6 +173,17 @@ where
         self.loads.supersede(key, || self.answers.invalidate(key));
     }
 
+    /// Holds nothing for fresh any more: anything may have changed.
+    pub(crate) fn doubt_all(&self) {
+        self.doubts.fetch_add(1, Ordering::SeqCst);
+        // A load that is under way may have asked before; whoever comes now begins a new one.
+        self.loads.supersede_all();
+    }
+
+    fn doubts(&self) -> u64 {
+        self.doubts.load(Ordering::SeqCst)
+    }
+
     /// Forgets the answer for `key` when the guard goes: at the end of a write, however it ends,
     /// since a write that failed may have been carried out all the same.
     pub(crate) fn forget_at_end<'a>(&'a self, key: &'a K) -> impl Drop + use<'a, K, V> {
@@ -169,17 +192,18 @@ where
 
     /// Keeps an answer that we know without asking.
     pub(crate) fn learn(&self, key: &K, value: V) {
-        let answer = self.answer(value, self.clock.now());
+        let answer = self.answer(value, self.clock.now(), self.doubts());
         self.loads.supersede(key, || self.keep(key, &answer));
     }
 
-    fn answer(&self, value: V, asked_at: Timestamp) -> Answer<V> {
+    fn answer(&self, value: V, asked_at: Timestamp, doubts: u64) -> Answer<V> {
         let good_for = match (self.keep)(&value) {
             Keep::Not => Duration::ZERO,
             Keep::Fresh => self.options.fresh_for,
             Keep::Always => Duration::MAX,
         };
-        Answer { value, loaded_at: asked_at, checked_at: asked_at, good_for, is_old: false }
+        let (loaded_at, checked_at) = (asked_at, asked_at);
+        Answer { value, loaded_at, checked_at, good_for, doubts, is_old: false }
     }
 
     /// The old answer, if it may still be given while the store is out.
@@ -190,7 +214,8 @@ where
             return None;
         }
         self.statistics.count_stale();
-        Some(Answer { checked_at: now, good_for: self.options.retry_after, is_old: true, ..old })
+        let (good_for, doubts) = (self.options.retry_after, self.doubts());
+        Some(Answer { checked_at: now, good_for, doubts, is_old: true, ..old })
     }
 
     fn keep(&self, key: &K, answer: &Answer<V>) {
@@ -287,6 +312,36 @@ mod tests {
         assert_eq!(second.unwrap().unwrap(), 2, "it did not wait for the first load");
         assert_eq!(slow.await.unwrap(), 1);
         assert_eq!(cache.get(&1, pending()).now_or_never().unwrap().unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_doubted_is_asked_for_again_and_serves_while_the_store_is_out() {
+        let cache = cache(10);
+        let out = || async { Err(Fault::unavailable("out")) };
+        for key in [1, 2] {
+            cache.get(&key, async { Ok(10) }).await.unwrap();
+        }
+
+        cache.doubt_all();
+
+        assert_eq!(cache.get(&1, async { Ok(11) }).await.unwrap(), 11);
+        assert_eq!(cache.get(&1, pending()).now_or_never().unwrap().unwrap(), 11);
+        assert_eq!(cache.get(&2, out()).await.unwrap(), 10);
+    }
+
+    #[tokio::test]
+    async fn a_load_that_began_before_a_doubt_is_not_kept() {
+        let cache = cache(10);
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let slow = cache.get(&1, async { Ok(receiver.await.unwrap()) });
+        tokio::pin!(slow);
+        assert!(futures_util::poll!(slow.as_mut()).is_pending());
+
+        cache.doubt_all();
+        sender.send(1).unwrap();
+
+        assert_eq!(slow.await.unwrap(), 1);
+        assert_eq!(cache.get(&1, async { Ok(2) }).await.unwrap(), 2);
     }
 
     async fn pending() -> Result<u64, Fault> {

@@ -79,6 +79,11 @@ impl<K: Clone + Eq + Hash, V: Clone> SingleFlight<K, V> {
         forget();
     }
 
+    /// As [`SingleFlight::supersede`], for every key.
+    pub(crate) fn supersede_all(&self) {
+        locked(&self.0).clear();
+    }
+
     #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {
         locked(&self.0).is_empty()

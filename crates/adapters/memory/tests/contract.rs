@@ -5,8 +5,12 @@ use std::time::Duration;
 
 use adapter_memory::testing::{Counting, Faulty, ManualClock};
 use adapter_memory::{
-    CacheOptions, CachedClients, CachedCredentials, CachedTokens, MemoryBootstrap, MemoryClients,
-    MemoryCredentials, MemoryKeys, MemoryReplayGuard, MemoryTokens,
+    Announced, CacheOptions, CachedClients, CachedCredentials, CachedTokens, MemoryBootstrap,
+    MemoryChanges, MemoryClients, MemoryCredentials, MemoryKeys, MemoryReplayGuard, MemoryTokens,
+    News,
+};
+use domain::port::{
+    ChangeAnnouncer as _, ClientRepository, CredentialRepository, KeyRepository, TokenRepository,
 };
 
 fn options() -> CacheOptions {
@@ -127,6 +131,71 @@ mod cached_token_repository {
             let store = Counting::new(Arc::new(MemoryTokens::new(clock())));
             let fresh_for = Duration::from_secs(5);
             (CachedTokens::new(Arc::new(store), 1_000, fresh_for, clock()), ())
+        }
+    }
+}
+
+mod change_feed {
+    use super::*;
+
+    contract::change_feed! {
+        #[tokio::test]
+        fixture() {
+            let changes = Arc::new(MemoryChanges::default());
+            let announcer = Arc::clone(&changes);
+            let cause = move |change| {
+                let announcer = Arc::clone(&announcer);
+                Box::pin(async move { announcer.announce(&change).await.unwrap() }) as _
+            };
+            (contract::change_feed::Rig { feed: changes, cause: Box::new(cause), names: |_| true }, ())
+        }
+    }
+}
+
+mod announced_client_repository {
+    use super::*;
+
+    contract::client_repository! {
+        #[tokio::test]
+        fixture() {
+            let store: Arc<dyn ClientRepository> = Arc::new(MemoryClients::default());
+            (Announced::new(store, Arc::new(News::default())), ())
+        }
+    }
+}
+
+mod announced_credential_repository {
+    use super::*;
+
+    contract::credential_repository! {
+        #[tokio::test]
+        fixture() {
+            let store: Arc<dyn CredentialRepository> = Arc::new(MemoryCredentials::default());
+            (Announced::new(store, Arc::new(News::default())), ())
+        }
+    }
+}
+
+mod announced_token_repository {
+    use super::*;
+
+    contract::token_repository! {
+        #[tokio::test]
+        fixture() {
+            let store: Arc<dyn TokenRepository> = Arc::new(MemoryTokens::new(clock()));
+            (Announced::new(store, Arc::new(News::default())), ())
+        }
+    }
+}
+
+mod announced_key_repository {
+    use super::*;
+
+    contract::key_repository! {
+        #[tokio::test]
+        fixture() {
+            let store: Arc<dyn KeyRepository> = Arc::new(MemoryKeys::default());
+            (Announced::new(store, Arc::new(News::default())), ())
         }
     }
 }

@@ -85,6 +85,10 @@ impl ChangeState {
                 Ok(()) => return Ok(client),
                 Err(UpdateClientError::Conflict) => (),
                 Err(UpdateClientError::Unknown) => return Err(ChangeStateError::Unknown),
+                // Nothing is changed but the state, which every store takes.
+                Err(error @ UpdateClientError::Refused { .. }) => {
+                    return Err(Fault::corrupt(error).into());
+                }
                 Err(UpdateClientError::Fault(fault)) => return Err(fault.into()),
             }
         }

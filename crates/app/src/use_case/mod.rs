@@ -11,6 +11,7 @@ pub(crate) mod find_client;
 pub(crate) mod issue_token;
 pub(crate) mod list_clients;
 pub(crate) mod list_secrets;
+pub(crate) mod migrate_store;
 pub(crate) mod refresh_keys;
 pub(crate) mod register_client;
 pub(crate) mod revoke_key;

@@ -49,6 +49,9 @@ pub enum RegisterClientError {
     /// broken.
     #[error("a client with this id already exists")]
     Duplicate,
+    /// The store of clients refuses it, and says nothing that the caller could mend.
+    #[error("the store of clients refused the client")]
+    Rejected(#[source] Fault),
     /// See [`Fault`].
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -95,6 +98,14 @@ impl RegisterClient {
                 self.forget(&client, false).await;
                 Err(RegisterClientError::Duplicate)
             }
+            Err(InsertClientError::Refused { member }) => {
+                self.forget(&client, false).await;
+                Err(not_kept(member).into())
+            }
+            Err(InsertClientError::Fault(fault)) if !fault.is_passing() => {
+                self.forget(&client, true).await;
+                Err(RegisterClientError::Rejected(fault))
+            }
             Err(InsertClientError::Fault(fault)) => {
                 // The answer may be lost and the client stored all the same.
                 self.forget(&client, true).await;
@@ -111,6 +122,12 @@ impl RegisterClient {
             tracing::warn!(client.id = %client.id, error = %fault, "a credential has no client");
         }
     }
+}
+
+/// The store has a schema of its own, which lacks the member.
+pub(crate) fn not_kept(member: String) -> InvalidMetadata {
+    let reason = "is not kept by the store of clients: leave it out".to_owned();
+    InvalidMetadata { member, reason }
 }
 
 pub(crate) fn unusable(key: &domain::PublicJwk) -> InvalidMetadata {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::port::{self, ClientRepository, Clock, CredentialRepository, SignatureVerifier};
 use domain::{Client, ClientId, Fault, Revision};
 
-use super::register_client::unusable;
+use super::register_client::{not_kept, unusable};
 use crate::client_metadata::{ClientChanges, InvalidMetadata};
 
 /// Changes a client.
@@ -43,6 +43,7 @@ impl From<port::UpdateClientError> for UpdateClientError {
         match error {
             port::UpdateClientError::Unknown => Self::Unknown,
             port::UpdateClientError::Conflict => Self::Conflict,
+            port::UpdateClientError::Refused { member } => Self::Invalid(not_kept(member)),
             port::UpdateClientError::Fault(fault) => Self::Fault(fault),
         }
     }

@@ -15,6 +15,7 @@ mod authentication;
 mod clients;
 mod keys;
 mod management;
+mod migration;
 mod registration;
 mod secrets;
 mod tokens;

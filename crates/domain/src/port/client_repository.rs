@@ -42,7 +42,8 @@ pub trait ClientRepository: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`InsertClientError::AlreadyExists`] if the `id` is taken, in which case nothing is changed.
+    /// [`InsertClientError`]; then nothing is changed, but for a [`Fault`], after which the client
+    /// may be kept all the same.
     async fn insert(&self, client: &Client) -> Result<(), InsertClientError>;
 
     /// Replaces a client whose stored revision is `expected`; `client.revision` is the new one.
@@ -69,6 +70,12 @@ pub enum InsertClientError {
     /// A client with this `id` is already known.
     #[error("a client with this id already exists")]
     AlreadyExists,
+    /// The store has a schema of its own, which lacks a member of this client.
+    #[error("the store of clients does not take {member}")]
+    Refused {
+        /// The member, by its name in registrations (RFC 7591 section 2) and in management.
+        member: String,
+    },
     /// See [`Fault`].
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -83,6 +90,12 @@ pub enum UpdateClientError {
     /// Somebody changed the client since its revision was read.
     #[error("the client was changed meanwhile")]
     Conflict,
+    /// The store has a schema of its own, which lacks a member of this client.
+    #[error("the store of clients does not take {member}")]
+    Refused {
+        /// The member, by its name in registrations (RFC 7591 section 2) and in management.
+        member: String,
+    },
     /// See [`Fault`].
     #[error(transparent)]
     Fault(#[from] Fault),

@@ -109,6 +109,19 @@ impl Postgres {
         dialed.map_err(Fault::unavailable)?.map_err(fault)
     }
 
+    /// Room for the one connection that listens, beside the pool.
+    pub(crate) fn listening_pool(&self) -> PgPool {
+        PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(self.acquire_timeout)
+            .connect_lazy_with(self.connect.clone())
+    }
+
+    /// How long the server may take to answer.
+    pub(crate) const fn patience(&self) -> Duration {
+        self.statement_timeout
+    }
+
     /// What `work` yields, if it does in time. The server's own limit does not suffice: the
     /// network may swallow the answer.
     async fn in_time<T, X>(

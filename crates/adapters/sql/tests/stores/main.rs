@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests: panicking is how they speak")]
 
 mod both;
+mod changes;
 mod contract;
 mod postgres;
 mod scratch;

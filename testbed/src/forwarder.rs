@@ -1,5 +1,13 @@
 //! A TCP forwarder with a bad temper: what stands between a server and its database.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "tests speak by panicking"
+)]
+
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +17,7 @@ use std::time::Duration;
 
 /// What happens to bytes on their way.
 #[derive(Clone, Debug)]
-pub(crate) enum Mood {
+pub enum Mood {
     /// They pass.
     Open,
     /// Nobody listens, and all connections are cut.
@@ -28,18 +36,22 @@ pub(crate) enum Mood {
 
 /// When a connection is cut.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum When {
+pub enum When {
+    /// Before the database reads what was sent.
     Before,
+    /// After it read that, before its answer is read.
     After,
 }
 
 /// Forwards a port of this machine to an address.
-pub(crate) struct Forwarder {
+#[derive(Debug)]
+pub struct Forwarder {
     shared: Arc<Shared>,
     /// The port.
-    pub(crate) port: u16,
+    pub port: u16,
 }
 
+#[derive(Debug)]
 struct Shared {
     upstream: String,
     mood: Mutex<Mood>,
@@ -49,7 +61,8 @@ struct Shared {
 
 impl Forwarder {
     /// Forwards to `upstream`.
-    pub(crate) fn start(upstream: String, mood: Mood) -> Self {
+    #[must_use]
+    pub fn start(upstream: String, mood: Mood) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let shared = Arc::new(Shared {
             upstream,
@@ -63,7 +76,7 @@ impl Forwarder {
     }
 
     /// Changes what happens.
-    pub(crate) fn set(&self, mood: Mood) {
+    pub fn set(&self, mood: Mood) {
         let is_out = matches!(mood, Mood::Out);
         *self.shared.mood() = mood;
         if is_out {

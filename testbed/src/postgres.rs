@@ -2,12 +2,9 @@
 
 use std::{
     fs,
-    net::TcpListener,
     os::unix::fs::chown,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
-    time::Duration,
+    process::{Command, Stdio},
 };
 
 use nix::{
@@ -16,21 +13,19 @@ use nix::{
 };
 use tempfile::TempDir;
 
-use crate::run::{self, Interrupt, Outcome, POLL};
+use crate::install;
+use crate::process::{self, Daemon, Outcome, free_port, output_of, which};
 
 /// Where Debian keeps the programs of each major version.
 const DEBIAN: &str = "/usr/lib/postgresql";
-
-/// How long a server may take to answer.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running server with a data folder of its own, which both end with this value.
 ///
 /// It answers on the loopback interface only. It never waits for the disk, and asks for no password:
 /// nothing in it is worth keeping or hiding.
 #[derive(Debug)]
-pub(crate) struct Cluster {
-    server: Child,
+pub struct Cluster {
+    server: Daemon,
     port: u16,
     programs: PathBuf,
     // Last: the folder goes when nobody writes to it any more.
@@ -39,8 +34,12 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// Starts a server, on one CPU alone if `cpu` names one.
-    pub(crate) fn start(interrupt: &Interrupt, cpu: Option<u32>) -> Outcome<Self> {
-        let programs = find_or_install(interrupt)?;
+    ///
+    /// # Errors
+    ///
+    /// If PostgreSQL is missing and cannot be installed, or does not start.
+    pub fn start(cpu: Option<u32>) -> Outcome<Self> {
+        let programs = find_or_install()?;
         let owner = Owner::choose()?;
         let directory = tempfile::Builder::new().prefix("tokenwright-postgres-").tempdir()?;
         owner.take(directory.path())?;
@@ -51,58 +50,52 @@ impl Cluster {
         for _ in 0..3 {
             let port = free_port()?;
             let mut server = launch(&programs, &owner, directory.path(), port, cpu)?;
-            match await_ready(interrupt, &mut server, directory.path()) {
+            match await_ready(&mut server, directory.path()) {
                 Ok(()) => return Ok(Self { server, port, programs, _directory: directory }),
-                Err(error) => {
-                    run::stop(&mut server, Signal::SIGQUIT, Duration::from_secs(5));
-                    last_error = Some(error);
-                    if interrupt.is_set() {
-                        break;
-                    }
-                }
+                Err(error) => last_error = Some(error),
             }
         }
         Err(last_error.unwrap_or_else(|| "PostgreSQL was not started".into()))
     }
 
     /// Where the server is reached, without the name of a database.
-    pub(crate) fn url(&self) -> String {
+    #[must_use]
+    pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}", self.port)
     }
 
     /// Makes an empty database.
-    pub(crate) fn create_database(&self, name: &str) -> Outcome {
+    ///
+    /// # Errors
+    ///
+    /// If there is one of this name.
+    pub fn create_database(&self, name: &str) -> Outcome {
         let port = self.port.to_string();
         let mut command = Command::new(self.programs.join("createdb"));
         command.args(["--host", "127.0.0.1", "--port", &port, "--username", "postgres", name]);
-        must_succeed(&mut command)
+        output_of(&mut command).map(drop)
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
         // SIGINT is PostgreSQL's fast shutdown: it does not wait for clients.
-        run::stop(&mut self.server, Signal::SIGINT, Duration::from_secs(10));
+        self.server.end(Signal::SIGINT);
     }
 }
 
 /// Makes sure that the server's programs are here; says where.
-pub(crate) fn find_or_install(interrupt: &Interrupt) -> Outcome<PathBuf> {
+///
+/// # Errors
+///
+/// If they are missing and this process may not install them.
+pub fn find_or_install() -> Outcome<PathBuf> {
     if let Some(programs) = find() {
         return Ok(programs);
     }
-    let missing = "PostgreSQL's server programs are missing (looked for `initdb` in \
-                   /usr/lib/postgresql/*/bin and in PATH)";
-    if !geteuid().is_root() || run::which("apt-get").is_none() {
-        return Err(format!(
-            "{missing}: install them, on Debian with `sudo apt-get install \
-             --no-install-recommends postgresql`"
-        )
-        .into());
-    }
-    eprintln!("{missing}: installing them");
-    run::install(interrupt, "postgresql")?;
-    find().ok_or_else(|| missing.into())
+    let missing = "PostgreSQL's server (`initdb` in /usr/lib/postgresql/*/bin or in PATH)";
+    install::apt_get(missing, "postgresql")?;
+    find().ok_or_else(|| format!("{missing} is still missing").into())
 }
 
 /// The newest version that Debian's layout holds, else what the search path holds.
@@ -119,7 +112,7 @@ fn find() -> Option<PathBuf> {
         .collect();
     versions.sort();
     versions.pop().map(|(_, programs)| programs).or_else(|| {
-        let programs = run::which("initdb")?.canonicalize().ok()?.parent()?.to_path_buf();
+        let programs = which("initdb")?.canonicalize().ok()?.parent()?.to_path_buf();
         holds_server(&programs).then_some(programs)
     })
 }
@@ -155,8 +148,8 @@ impl Owner {
     /// `program`, as this user, ended when this process ends.
     fn command(&self, program: &Path, directory: &Path) -> Outcome<Command> {
         let mut command = match &self.0 {
-            None => run::bound_command(program, "INT", &[]),
-            Some(_) if run::which("setpriv").is_none() => {
+            None => process::bound_command(program, "INT", &[]),
+            Some(_) if which("setpriv").is_none() => {
                 return Err(
                     "`setpriv` (util-linux) is missing: it is needed to run PostgreSQL as \
                             another user than root"
@@ -166,7 +159,7 @@ impl Owner {
             Some(user) => {
                 let uid = format!("--reuid={}", user.uid);
                 let gid = format!("--regid={}", user.gid);
-                run::bound_command(program, "INT", &[&uid, &gid, "--clear-groups"])
+                process::bound_command(program, "INT", &[&uid, &gid, "--clear-groups"])
             }
         };
         command.current_dir(directory).stdin(Stdio::null());
@@ -181,7 +174,7 @@ fn initialize(programs: &Path, owner: &Owner, directory: &Path) -> Outcome {
         .arg(data(directory))
         .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"])
         .arg("--no-sync");
-    must_succeed(&mut command)
+    output_of(&mut command).map(drop)
 }
 
 fn launch(
@@ -190,7 +183,7 @@ fn launch(
     directory: &Path,
     port: u16,
     cpu: Option<u32>,
-) -> Outcome<Child> {
+) -> Outcome<Daemon> {
     let program = programs.join("postgres");
     let mut command = match cpu {
         None => owner.command(&program, directory)?,
@@ -213,54 +206,19 @@ fn launch(
     for setting in &settings {
         command.args(["-c", setting]);
     }
-    let log = fs::File::create(log(directory))?;
-    command.stdout(log.try_clone()?).stderr(log);
-    command.spawn().map_err(|error| format!("cannot start PostgreSQL: {error}").into())
+    Daemon::spawn("PostgreSQL", command, &directory.join("postgres.log"))
 }
 
 /// Waits until the server says, in its pid file, that it takes connections.
-fn await_ready(interrupt: &Interrupt, server: &mut Child, directory: &Path) -> Outcome {
+fn await_ready(server: &mut Daemon, directory: &Path) -> Outcome {
     let pid_file = data(directory).join("postmaster.pid");
-    let mut waited = Duration::ZERO;
-    while waited < PATIENCE {
-        if interrupt.is_set() {
-            return Err("interrupted".into());
-        }
-        if let Some(status) = server.try_wait()? {
-            let log = fs::read_to_string(log(directory)).unwrap_or_default();
-            return Err(format!("PostgreSQL ended ({status}):\n{log}").into());
-        }
+    server.await_ready(|_| {
         // The eighth line is the state; it appears when there is one.
         let state = fs::read_to_string(&pid_file).unwrap_or_default();
-        if state.lines().nth(7).is_some_and(|line| line.trim() == "ready") {
-            return Ok(());
-        }
-        thread::sleep(POLL);
-        waited += POLL;
-    }
-    Err(format!("PostgreSQL did not answer within {} s", PATIENCE.as_secs()).into())
-}
-
-fn must_succeed(command: &mut Command) -> Outcome {
-    let output = command
-        .output()
-        .map_err(|error| format!("cannot start {}: {error}", command.get_program().display()))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("{:?}: {}\n{said}", command, output.status).into())
-}
-
-/// A port that nobody listened on a moment ago.
-fn free_port() -> Outcome<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+        state.lines().nth(7).is_some_and(|line| line.trim() == "ready")
+    })
 }
 
 fn data(directory: &Path) -> PathBuf {
     directory.join("data")
-}
-
-fn log(directory: &Path) -> PathBuf {
-    directory.join("postgres.log")
 }

@@ -1,0 +1,140 @@
+//! PostgreSQL tells of changes.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use contract::change_feed::Rig;
+use contract::sample::{NOW, client, client_id, credential, later, secret_id};
+use domain::port::{
+    ChangeFeed as _, ChangeListener, ClientRepository, CredentialRepository, KeyRepository as _,
+    LoginLedger as _, ReplayGuard as _, TokenRepository as _,
+};
+use domain::{Change, FaultKind, Login, SecretUse};
+use testbed::forwarder::{Forwarder, Mood};
+use tokio::time::timeout;
+
+use crate::scratch::{PgDatabase, Scratch, stores};
+
+mod contract_of {
+    use super::*;
+
+    contract::change_feed! {
+        #[tokio::test]
+        fixture() {
+            let (feed, database) = stores::<PgDatabase>().await;
+            let writer = database.node().await;
+            let cause = move |change| {
+                let writer = writer.clone();
+                Box::pin(async move { write(&writer, change).await }) as _
+            };
+            (Rig { feed: Arc::new(feed), cause: Box::new(cause), names: |_| true }, database)
+        }
+    }
+}
+
+/// Writes what the change tells of.
+async fn write(stores: &adapter_sql::PgStores, change: Change) {
+    match change {
+        Change::Client(id) => {
+            ClientRepository::insert(stores, &domain::Client { id: id.clone(), ..client("x") })
+                .await
+                .unwrap();
+            ClientRepository::remove(stores, &id).await.unwrap();
+        }
+        Change::Secrets(id) => {
+            CredentialRepository::insert(stores, &id, &credential("s")).await.unwrap();
+        }
+        Change::Token(id) => stores.revoke(&id, later(60)).await.unwrap(),
+        Change::Tokens(id) => stores.revoke_client(&id, NOW, later(60)).await.unwrap(),
+        Change::Keys => stores.store(0, &[]).await.unwrap(),
+        Change::Unknown => unreachable!("nobody causes it"),
+    }
+}
+
+#[derive(Debug, Default)]
+struct Heard(Mutex<Vec<Change>>);
+
+impl ChangeListener for Heard {
+    fn heard(&self, change: &Change) {
+        self.0.lock().unwrap().push(change.clone());
+    }
+}
+
+impl Heard {
+    async fn until(&self, change: &Change) {
+        let heard = async {
+            while !self.0.lock().unwrap().contains(change) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(10), heard).await.unwrap();
+    }
+}
+
+/// What operators write at the prompt of the database is told as well, and what every token writes
+/// is not.
+#[tokio::test]
+async fn who_was_here_is_no_news_and_what_an_operator_writes_is() {
+    let (node, database) = stores::<PgDatabase>().await;
+    ClientRepository::insert(&node, &client("a")).await.unwrap();
+    let id = client_id("a");
+    CredentialRepository::insert(&node, &id, &credential("s")).await.unwrap();
+    let heard = Heard::default();
+
+    let work = async {
+        heard.until(&Change::Unknown).await;
+        let at = later(9);
+        node.record(&[Login { client: id.clone(), at }]).await.unwrap();
+        let secret = secret_id("s");
+        node.record_uses(&[SecretUse { client: id.clone(), secret, at }]).await.unwrap();
+        let jti = contract::sample::token_id("j");
+        assert!(node.burn(&id, &jti, later(60), NOW).await.unwrap());
+        database.execute("update clients set state = 'TRASH' where id = 'a'").await;
+        heard.until(&Change::Client(id.clone())).await;
+    };
+    tokio::select! {
+        fault = node.follow(&heard) => panic!("{}", fault.explained()),
+        () = work => (),
+    }
+
+    let told = heard.0.into_inner().unwrap();
+    assert_eq!(told, [Change::Unknown, Change::Client(id)]);
+}
+
+/// A feed that hears nothing any more says so.
+#[tokio::test]
+async fn a_feed_whose_server_is_out_or_silent_breaks_in_time() {
+    let (_, database) = stores::<PgDatabase>().await;
+    let (_, host) =
+        database.url().rsplit_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let (upstream, name) = host.split_once('/').unwrap();
+    for mood in [Mood::Out, Mood::Stalled] {
+        let way = Forwarder::start(upstream.to_owned(), Mood::Open);
+        let url = format!("postgres://postgres@127.0.0.1:{}/{name}", way.port);
+        let options = adapter_sql::PgOptions {
+            acquire_timeout: Duration::from_secs(2),
+            statement_timeout: Duration::from_secs(2),
+            ..adapter_sql::PgOptions::new(url.into())
+        };
+        let node = adapter_sql::PgStores::new(&options).unwrap();
+        let heard = Heard::default();
+
+        let work = async {
+            heard.until(&Change::Unknown).await;
+            way.set(mood);
+            std::future::pending::<()>().await;
+        };
+        let following = async {
+            tokio::select! {
+                fault = node.follow(&heard) => fault,
+                () = work => unreachable!(),
+            }
+        };
+        let fault = timeout(Duration::from_secs(12), following).await.unwrap();
+
+        assert_eq!(fault.kind(), FaultKind::Unavailable);
+        // And it cannot begin again.
+        let again = timeout(Duration::from_secs(8), node.follow(&heard)).await.unwrap();
+        assert_eq!(again.kind(), FaultKind::Unavailable);
+    }
+}
