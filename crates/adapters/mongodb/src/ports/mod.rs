@@ -1,0 +1,12 @@
+//! One file per port.
+
+mod bootstrap_repository;
+mod change_feed;
+mod client_directory;
+mod client_repository;
+mod credential_repository;
+mod health_probe;
+mod key_repository;
+mod login_ledger;
+mod replay_guard;
+mod token_repository;
