@@ -78,7 +78,7 @@ pub struct SecretSelector(pub u16);
 /// The SHA-256 digest of a token of ours that is kept only as a digest.
 ///
 /// Compare it through the port that made it, in constant time.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenDigest(pub [u8; 32]);
 
 impl TokenDigest {

@@ -17,6 +17,7 @@ mod key;
 mod login;
 pub mod management;
 pub mod port;
+mod reference_token;
 mod scope;
 mod secret;
 mod text;
@@ -39,6 +40,7 @@ pub use key::{
     KeyPolicy, KeySet, KeyState, PrivateKeyPem, RevocationRefusal, RotationRefusal, SigningKey,
 };
 pub use login::{Login, SecretUse};
+pub use reference_token::{CacheKey, OpaqueToken, ReferenceToken, SealedToken};
 pub use scope::{InvalidScope, Scope, ScopeToken};
 pub use secret::ClientSecret;
 pub use text::{

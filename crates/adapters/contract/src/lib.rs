@@ -43,9 +43,11 @@ pub mod client_repository;
 pub mod credential_repository;
 pub mod key_repository;
 pub mod login_ledger;
+pub mod reference_token_repository;
 pub mod replay_guard;
 pub mod sample;
 pub mod secret_hasher;
+pub mod token_cache;
 pub mod token_repository;
 
 /// Declares one test per listed case. Used by the macros of the suites.

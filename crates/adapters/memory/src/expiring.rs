@@ -46,6 +46,12 @@ impl<K: Eq + Hash + Ord, V> Expiring<K, V> {
         }
     }
 
+    /// Forgets one entry. `false` if there was none.
+    pub(crate) fn remove(&mut self, key: &K) -> bool {
+        // What is left of it in the heap is passed over when its turn comes.
+        self.entries.remove(key).is_some()
+    }
+
     /// Forgets what ended before `moment`.
     pub(crate) fn forget_before(&mut self, moment: Timestamp) {
         while let Some(Reverse((end, _))) = self.ends.peek()

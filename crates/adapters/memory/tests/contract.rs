@@ -6,8 +6,8 @@ use std::time::Duration;
 use adapter_memory::testing::{Counting, Faulty, ManualClock};
 use adapter_memory::{
     Announced, CacheOptions, CachedClients, CachedCredentials, CachedTokens, MemoryBootstrap,
-    MemoryChanges, MemoryClients, MemoryCredentials, MemoryKeys, MemoryReplayGuard, MemoryTokens,
-    News,
+    MemoryChanges, MemoryClients, MemoryCredentials, MemoryKeys, MemoryReferenceTokens,
+    MemoryReplayGuard, MemoryTokenCache, MemoryTokens, News,
 };
 use domain::port::{
     ChangeAnnouncer as _, ClientRepository, CredentialRepository, KeyRepository, TokenRepository,
@@ -197,5 +197,23 @@ mod announced_key_repository {
             let store: Arc<dyn KeyRepository> = Arc::new(MemoryKeys::default());
             (Announced::new(store, Arc::new(News::default())), ())
         }
+    }
+}
+
+mod reference_token_repository {
+    use super::*;
+
+    contract::reference_token_repository! {
+        #[tokio::test]
+        fixture() { (MemoryReferenceTokens::new(clock()), ()) }
+    }
+}
+
+mod token_cache {
+    use super::*;
+
+    contract::token_cache! {
+        #[tokio::test]
+        fixture() { (MemoryTokenCache::new(100), ()) }
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use domain::port::{
     ClientRepository, Clock, CredentialRepository, Entropy, InsertClientError, SecretHasher,
-    SignatureVerifier, TokenDigester,
+    SignatureVerifier, TokenDigester, UpdateClientError,
 };
-use domain::{Client, ClientSecret, Fault};
+use domain::{Client, ClientSecret, ClientState, Fault};
 
 use crate::client_metadata::{InvalidMetadata, NewClient};
 use crate::make;
@@ -74,6 +74,7 @@ impl RegisterClient {
 
     async fn attempt(&self, new: NewClient) -> Result<RegisteredClient, RegisterClientError> {
         let now = self.clock.now();
+        let is_published = new.state == Some(ClientState::Public);
         let client = new.into_client(make::client_id(self.entropy.as_ref())?, now);
         if let Some(key) = client.keys.iter().find(|key| !self.signatures.is_usable(key)) {
             return Err(unusable(key).into());
@@ -93,6 +94,13 @@ impl RegisterClient {
             None
         };
         match self.clients.insert(&client).await {
+            Ok(()) if is_published => match self.publish(client.clone()).await {
+                Ok(client) => Ok(RegisteredClient { client, secret }),
+                Err(fault) => {
+                    self.forget(&client, true).await;
+                    Err(fault.into())
+                }
+            },
             Ok(()) => Ok(RegisteredClient { client, secret }),
             Err(InsertClientError::AlreadyExists) => {
                 self.forget(&client, false).await;
@@ -111,6 +119,28 @@ impl RegisterClient {
                 self.forget(&client, true).await;
                 Err(fault.into())
             }
+        }
+    }
+
+    /// A store may have a state of its own in which clients begin. Whoever asked for a client in
+    /// use gets one.
+    async fn publish(&self, client: Client) -> Result<Client, Fault> {
+        let Some(stored) = self.clients.find(&client.id).await? else {
+            return Err(Fault::corrupt("a client that was just kept is gone"));
+        };
+        if stored.is_enabled() {
+            return Ok(client);
+        }
+        let revision = stored.revision.next();
+        let published = Client { state: ClientState::Public, revision, ..stored.clone() };
+        match self.clients.update(&published, stored.revision).await {
+            Ok(()) => Ok(published),
+            Err(UpdateClientError::Fault(fault)) => Err(fault),
+            Err(
+                error @ (UpdateClientError::Unknown
+                | UpdateClientError::Conflict
+                | UpdateClientError::Refused { .. }),
+            ) => Err(Fault::unavailable(error)),
         }
     }
 
