@@ -76,7 +76,10 @@ const LAYERS: &[Layer] = &[
             "deadpool",
             "futures-util",
             "redis",
+            "rustls",
             "secrecy",
+            "serde",
+            "serde_json",
             "thiserror",
             "tokio",
         ],
@@ -87,7 +90,6 @@ const LAYERS: &[Layer] = &[
         inside: &["domain"],
         outside: &[
             "async-trait",
-            "futures-util",
             "reqwest",
             "serde",
             "serde_json",
@@ -101,7 +103,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         krate: "crud-service",
         inside: &[],
-        outside: &["actix-web", "futures-util", "mongodb", "serde_json", "time", "tokio"],
+        outside: &["actix-web", "futures-util", "mongodb", "serde_json", "time"],
         tests: &["testbed"],
     },
     Layer {
