@@ -1,4 +1,4 @@
-//! Load: one request, sent again and again over connections that are kept.
+//! Load: requests, sent over connections that are kept.
 
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 
@@ -10,6 +10,7 @@ use std::{
     net::SocketAddr,
     rc::Rc,
     time::{Duration, Instant},
+    vec,
 };
 
 use hdrhistogram::Histogram;
@@ -36,14 +37,23 @@ pub struct Load {
     /// Who is asked.
     pub address: SocketAddr,
     /// What is asked.
-    pub request: Request,
+    pub requests: Requests,
     /// How many connections ask.
     pub connections: usize,
-    /// For how long.
+    /// For how long, at most.
     pub duration: Duration,
     /// How many requests are sent each second, whether or not answers come (an open loop). With
     /// `None` each connection sends the next one when it has its answer (a closed loop).
     pub rate: Option<f64>,
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub enum Requests {
+    /// One request, again and again.
+    Again(Request),
+    /// Each of these once; the load ends with the last.
+    Once(Vec<Request>),
 }
 
 /// What came of it.
@@ -111,29 +121,39 @@ pub fn run(load: &Load) -> Result<Outcome, Box<dyn Error>> {
 }
 
 async fn closed_loop(load: &Load, start: Instant, tally: &Rc<RefCell<Tally>>) {
-    // Never sleeps, so that the server's core does not pay for waking this one: on a virtual
-    // machine that costs some ten microseconds an answer, and is not the server's doing.
-    let awake = tokio::task::spawn_local(async {
-        loop {
-            yield_now().await;
-        }
-    });
+    let supply = Supply::of(load);
+    let awake = match load.requests {
+        // Never sleeps, so that the server's core does not pay for waking this one: on a virtual
+        // machine that costs some ten microseconds an answer, and is not the server's doing.
+        Requests::Again(_) => Some(tokio::task::spawn_local(async {
+            loop {
+                yield_now().await;
+            }
+        })),
+        // What is asked for once is fetched from a store, which runs on this core, too.
+        Requests::Once(_) => None,
+    };
     let mut workers = JoinSet::new();
     for _ in 0..load.connections {
         let mut worker = Worker::new(load, tally);
-        let duration = load.duration;
+        let (duration, supply) = (load.duration, Rc::clone(&supply));
         workers.spawn_local(async move {
             while start.elapsed() < duration {
-                worker.send(Instant::now()).await;
+                let next = supply.borrow_mut().next();
+                let Some(request) = next else { break };
+                worker.send(&request, Instant::now()).await;
             }
         });
     }
     workers.join_all().await;
-    awake.abort();
+    if let Some(awake) = awake {
+        awake.abort();
+    }
 }
 
 async fn open_loop(load: &Load, rate: f64, start: Instant, tally: &Rc<RefCell<Tally>>) {
-    let due = Rc::new(RefCell::new(VecDeque::<Instant>::new()));
+    let supply = Supply::of(load);
+    let due = Rc::new(RefCell::new(VecDeque::<(Instant, Request)>::new()));
     let waiting = Rc::new(Semaphore::new(0));
     let mut workers = JoinSet::new();
     for _ in 0..load.connections {
@@ -143,8 +163,9 @@ async fn open_loop(load: &Load, rate: f64, start: Instant, tally: &Rc<RefCell<Ta
             while let Ok(permit) = waiting.acquire().await {
                 permit.forget();
                 // The end is a permit without a request.
-                let Some(moment) = due.borrow_mut().pop_front() else { break };
-                worker.send(moment).await;
+                let next = due.borrow_mut().pop_front();
+                let Some((moment, request)) = next else { break };
+                worker.send(&request, moment).await;
             }
         });
     }
@@ -155,8 +176,10 @@ async fn open_loop(load: &Load, rate: f64, start: Instant, tally: &Rc<RefCell<Ta
         if offset >= load.duration {
             break;
         }
+        let next = supply.borrow_mut().next();
+        let Some(request) = next else { break };
         wait_until(start + offset).await;
-        due.borrow_mut().push_back(start + offset);
+        due.borrow_mut().push_back((start + offset, request));
         waiting.add_permits(1);
         sent += 1;
     }
@@ -175,6 +198,29 @@ async fn wait_until(moment: Instant) {
         match left.checked_sub(COARSE) {
             Some(coarse) => sleep(coarse).await,
             None => yield_now().await,
+        }
+    }
+}
+
+/// What is still to be asked.
+#[derive(Debug)]
+enum Supply {
+    Again(Request),
+    Once(vec::IntoIter<Request>),
+}
+
+impl Supply {
+    fn of(load: &Load) -> Rc<RefCell<Self>> {
+        Rc::new(RefCell::new(match &load.requests {
+            Requests::Again(request) => Self::Again(request.clone()),
+            Requests::Once(requests) => Self::Once(requests.clone().into_iter()),
+        }))
+    }
+
+    fn next(&mut self) -> Option<Request> {
+        match self {
+            Self::Again(request) => Some(request.clone()),
+            Self::Once(requests) => requests.next(),
         }
     }
 }
@@ -202,7 +248,6 @@ impl Tally {
 #[derive(Debug)]
 struct Worker {
     address: SocketAddr,
-    request: Request,
     stream: Option<TcpStream>,
     buffer: Vec<u8>,
     tally: Rc<RefCell<Tally>>,
@@ -212,16 +257,15 @@ impl Worker {
     fn new(load: &Load, tally: &Rc<RefCell<Tally>>) -> Self {
         Self {
             address: load.address,
-            request: load.request.clone(),
             stream: None,
             buffer: Vec::with_capacity(16 * 1024),
             tally: Rc::clone(tally),
         }
     }
 
-    /// Sends the request that was due at `moment`.
-    async fn send(&mut self, moment: Instant) {
-        match self.exchange().await {
+    /// Sends a request that was due at `moment`.
+    async fn send(&mut self, request: &Request, moment: Instant) {
+        match self.exchange(request).await {
             Ok(200) => self.tally.borrow_mut().succeed(moment.elapsed()),
             Ok(status) => {
                 let body = String::from_utf8_lossy(&self.buffer);
@@ -235,12 +279,12 @@ impl Worker {
         }
     }
 
-    async fn exchange(&mut self) -> io::Result<u16> {
+    async fn exchange(&mut self, request: &Request) -> io::Result<u16> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
             None => connect(self.address).await?,
         };
-        stream.write_all(self.request.as_bytes()).await?;
+        stream.write_all(request.as_bytes()).await?;
         self.buffer.clear();
         let head = loop {
             if stream.read_buf(&mut self.buffer).await? == 0 {
@@ -263,4 +307,35 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn supply(requests: Requests) -> Rc<RefCell<Supply>> {
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let duration = Duration::ZERO;
+        Supply::of(&Load { address, requests, connections: 1, duration, rate: None })
+    }
+
+    #[test]
+    fn each_request_of_once_is_asked_once_and_in_order() {
+        let requests = ["/a", "/b"].map(|path| Request::new("GET", path, &[], ""));
+
+        let supply = supply(Requests::Once(requests.to_vec()));
+
+        for request in &requests {
+            let next = supply.borrow_mut().next().unwrap();
+            assert_eq!(next.as_bytes(), request.as_bytes());
+        }
+        assert!(supply.borrow_mut().next().is_none());
+    }
+
+    #[test]
+    fn again_never_ends() {
+        let supply = supply(Requests::Again(Request::new("GET", "/", &[], "")));
+
+        assert!((0..100).all(|_| supply.borrow_mut().next().is_some()));
+    }
 }

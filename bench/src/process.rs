@@ -24,6 +24,9 @@ use crate::http::{Connection, Request};
 /// How long a server may take to start or to stop.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// What Linux counts the time of processes in, wherever this runs (`getconf CLK_TCK`).
+const TICKS_PER_SECOND: f64 = 100.0;
+
 /// A program of this build, beside the one that runs.
 ///
 /// # Errors
@@ -145,6 +148,21 @@ impl Server {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let number = line.and_then(|rest| rest.split_whitespace().next());
         Ok(number.ok_or("no VmRSS")?.parse()?)
+    }
+
+    /// How long it has been at work on any CPU, in seconds: what it takes, whoever else is at work.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel does not say.
+    pub fn cpu_seconds(&self) -> Result<f64, Box<dyn Error>> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name of the program, in parentheses, may hold anything. The state follows it.
+        let (_, rest) = stat.rsplit_once(')').ok_or("no stat")?;
+        let mut ticks = rest.split_whitespace().skip(11);
+        let user: u32 = ticks.next().ok_or("no utime")?.parse()?;
+        let system: u32 = ticks.next().ok_or("no stime")?.parse()?;
+        Ok(f64::from(user + system) / TICKS_PER_SECOND)
     }
 
     /// Asks the server to stop, and waits until it did.

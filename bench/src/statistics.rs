@@ -1,4 +1,4 @@
-//! Whether two samples come from one distribution.
+//! What samples say: their middle, their spread, and whether two come from one distribution.
 
 #![expect(clippy::cast_precision_loss, reason = "samples are far fewer than 2^52")]
 
@@ -14,6 +14,27 @@ pub fn median(values: &[f64]) -> f64 {
     }
     let lower = middle.checked_sub(1).and_then(|below| sorted.get(below)).copied();
     f64::midpoint(lower.unwrap_or_default(), upper)
+}
+
+/// The value that a `share` of all values does not exceed (nearest rank). 0 for no values.
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rank is between 1 and the number of samples"
+)]
+pub fn quantile(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (share * sorted.len() as f64).ceil().max(1.0) as usize;
+    sorted.get(rank - 1).or(sorted.last()).copied().unwrap_or_default()
+}
+
+/// How far the values lie apart, as a share of their median. 0 for no values.
+#[must_use]
+pub fn spread(values: &[f64]) -> f64 {
+    let median = median(values);
+    if median > 0.0 { (quantile(values, 1.0) - quantile(values, 0.0)) / median } else { 0.0 }
 }
 
 /// The z-score of the Mann-Whitney U test (normal approximation, corrected for ties).
@@ -57,6 +78,22 @@ mod tests {
         assert!(close(median(&[4.0, 1.0, 3.0, 2.0]), 2.5));
         assert!(close(median(&[3.0, 1.0, 2.0]), 2.0));
         assert!(close(median(&[]), 0.0));
+    }
+
+    #[test]
+    fn a_quantile_is_one_of_the_values() {
+        let values = [4.0, 1.0, 3.0, 2.0];
+
+        assert!(close(quantile(&values, 0.25), 1.0));
+        assert!(close(quantile(&values, 0.99), 4.0));
+        assert!(close(quantile(&values, 0.0), 1.0));
+        assert!(close(quantile(&[], 0.5), 0.0));
+    }
+
+    #[test]
+    fn the_spread_is_between_the_least_and_the_largest() {
+        assert!(close(spread(&[100.0, 102.0, 98.0]), 0.04));
+        assert!(close(spread(&[]), 0.0));
     }
 
     #[test]

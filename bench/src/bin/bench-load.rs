@@ -6,7 +6,7 @@ use std::{error::Error, process::ExitCode, time::Duration};
 
 use bench::{
     http::Request,
-    load::{self, Load},
+    load::{self, Load, Requests},
 };
 use lexopt::{Arg, Parser, ValueExt};
 use serde_json::json;
@@ -51,7 +51,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 
     let outcome = load::run(&Load {
         address: address.ok_or("--address is missing")?,
-        request: Request::token(&path, &id, &secret),
+        requests: Requests::Again(Request::token(&path, &id, &secret)),
         connections,
         duration: Duration::try_from_secs_f64(seconds)?,
         rate,

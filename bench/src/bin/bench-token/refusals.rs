@@ -4,17 +4,14 @@
 use std::error::Error;
 
 use bench::{
+    client::{self, Client},
     http::Connection,
     process::Server,
     statistics,
     timing::{self, Case, Sample},
 };
 
-use crate::{
-    Options, SERVER_CPU,
-    client::{self, Client},
-    tokens,
-};
+use crate::{Options, SERVER_CPU, tokens};
 
 /// What was measured.
 #[derive(Debug)]

@@ -7,9 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bench::{process::Server, statistics};
+use bench::{client::Client, process::Server, statistics};
 
-use crate::{Options, SERVER_CPU, client::Client};
+use crate::{Options, SERVER_CPU};
 
 /// How often it is started.
 const STARTS: usize = 5;

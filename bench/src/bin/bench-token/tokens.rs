@@ -3,17 +3,14 @@
 use std::{error::Error, ffi::OsString, process::Stdio, thread, time::Duration};
 
 use bench::{
-    http::Connection,
-    load::{self, Load, Outcome},
+    client::{self, Client},
+    load::{self, Load, Outcome, Requests},
     process::{self, Server},
     raw::{Family, Rate},
 };
 use serde_json::Value;
 
-use crate::{
-    Options, SERVER_CPU,
-    client::{self, Client},
-};
+use crate::{Options, SERVER_CPU};
 
 /// The share of the highest rate at which latency is measured.
 const SHARE: f64 = 0.7;
@@ -79,12 +76,12 @@ fn measure_one(
     let idle_kib = server.resident_kib()?;
 
     let client = Client::register(server.address)?;
-    must_sign_with(&server, &client, algorithm)?;
+    client::must_sign_with(&server, &client, algorithm)?;
     let raw = raw_rates(family)?;
 
     let mut load = Load {
         address: server.address,
-        request: client.token_request(),
+        requests: Requests::Again(client.token_request()),
         connections: options.connections,
         duration: WARM_UP,
         rate: None,
@@ -115,29 +112,6 @@ pub(crate) fn postgres_settings(
     ];
     let own = own.into_iter().map(|(name, value)| (name.to_owned(), value.into()));
     own.chain(options.settings.iter().cloned()).collect()
-}
-
-/// Measures nothing if the server signs with something else than it should.
-fn must_sign_with(server: &Server, client: &Client, algorithm: &str) -> Result<(), Box<dyn Error>> {
-    let response = Connection::new(server.address).exchange(&client.token_request())?;
-    let answer: Value = serde_json::from_slice(&response.body).unwrap_or_default();
-    let header = answer
-        .get("access_token")
-        .and_then(Value::as_str)
-        .and_then(|token| token.split('.').next())
-        .and_then(decode_header);
-    if header.as_ref().and_then(|header| header.get("alg")).and_then(Value::as_str)
-        == Some(algorithm)
-    {
-        return Ok(());
-    }
-    let log = server.log_tail();
-    Err(format!("no {algorithm} token: {} {}\n{log}", response.status, response.text()).into())
-}
-
-fn decode_header(part: &str) -> Option<Value> {
-    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
 /// The rates of the server's core, while the server waits.
