@@ -59,6 +59,7 @@ impl Definition {
         Self::published()
             .with("publicKeys", Kind::Objects)
             .with("lastLogin", Kind::Date)
+            .with("settings", Kind::Object)
             .with("metadata", Kind::Object)
             .with("scope", Kind::Text)
             .with("capabilities", Kind::Texts)

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     Audience, ClientId, CompactJws, Grant, Issuer, JsonObject, Permission, Scope, Timestamp,
-    TokenId, assertion,
+    TokenFormat, TokenId, assertion,
 };
 
 /// A token, ready to be handed out.
@@ -53,9 +53,54 @@ impl TokenProfile {
     }
 }
 
+/// Which claims a token carries, and how they are written: each dialect has its own custom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClaimsShape {
+    /// Whether `client_id` names the client beside `sub` (RFC 9068 section 2.2).
+    pub has_client_id: bool,
+    /// Where `permissions` are.
+    pub permissions: PermissionsClaim,
+    /// Whether a lone `aud` is a text, and not an array of one (RFC 7519 section 4.1.3).
+    pub is_lone_audience_text: bool,
+}
+
+/// Where a token says what its client may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PermissionsClaim {
+    /// In every token, maybe empty.
+    Always,
+    /// In the tokens of clients that have some.
+    WhenAny,
+    /// Nowhere.
+    Never,
+}
+
+impl ClaimsShape {
+    /// As the Mia-Platform service writes them.
+    pub const MIA: Self = Self {
+        has_client_id: false,
+        permissions: PermissionsClaim::Always,
+        is_lone_audience_text: false,
+    };
+    /// RFC 9068.
+    pub const STANDARD: Self = Self {
+        has_client_id: true,
+        permissions: PermissionsClaim::WhenAny,
+        is_lone_audience_text: true,
+    };
+    /// As Curity and the ID service have it.
+    pub const PLAIN: Self = Self {
+        has_client_id: true,
+        permissions: PermissionsClaim::Never,
+        is_lone_audience_text: true,
+    };
+}
+
 /// The claims of a new access token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AccessTokenClaims {
+    /// Which of them are written, and how.
+    pub shape: ClaimsShape,
     /// `iss`.
     pub issuer: Issuer,
     /// `sub`: the client itself.
@@ -68,7 +113,7 @@ pub struct AccessTokenClaims {
     pub expires_at: Timestamp,
     /// `jti`.
     pub id: TokenId,
-    /// `permissions`: always there, maybe empty.
+    /// `permissions`.
     pub permissions: Vec<Permission>,
     /// `scope`; left out when `None`.
     pub scope: Option<Scope>,
@@ -81,6 +126,7 @@ impl AccessTokenClaims {
     #[must_use]
     pub fn of(grant: Grant, id: TokenId) -> Self {
         Self {
+            shape: grant.shape,
             issuer: grant.issuer,
             subject: grant.client,
             audience: grant.audience,
@@ -90,6 +136,69 @@ impl AccessTokenClaims {
             permissions: grant.permissions,
             scope: grant.scope,
             custom: grant.custom_claims,
+        }
+    }
+
+    /// Whether `permissions` are written.
+    #[must_use]
+    pub fn has_permissions(&self) -> bool {
+        match self.shape.permissions {
+            PermissionsClaim::Always => true,
+            PermissionsClaim::WhenAny => !self.permissions.is_empty(),
+            PermissionsClaim::Never => false,
+        }
+    }
+
+    /// The claims as an object: what a signed token carries, and what is kept of a reference token.
+    #[must_use]
+    pub fn to_json(&self) -> JsonObject {
+        let texts = |items: Vec<&str>| Value::from(items);
+        let mut claims = self.custom.clone();
+        let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
+        set("iss", self.issuer.as_str().into());
+        set("sub", self.subject.as_str().into());
+        match self.audience.as_slice() {
+            [] => (),
+            [one] if self.shape.is_lone_audience_text => {
+                set("aud", one.as_str().into());
+            }
+            all => {
+                set("aud", texts(all.iter().map(Audience::as_str).collect()));
+            }
+        }
+        set("exp", self.expires_at.as_unix_seconds().into());
+        set("iat", self.issued_at.as_unix_seconds().into());
+        set("jti", self.id.as_str().into());
+        if self.shape.has_client_id {
+            set("client_id", self.subject.as_str().into());
+        }
+        if self.has_permissions() {
+            let all = self.permissions.iter().map(Permission::as_str).collect();
+            set("permissions", texts(all));
+        }
+        if let Some(scope) = &self.scope {
+            set("scope", scope.to_string().into());
+        }
+        claims
+    }
+}
+
+/// An access token, ready to be handed out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessToken {
+    /// It says everything by itself.
+    Signed(SignedToken),
+    /// It has to be asked about.
+    Opaque(crate::OpaqueToken),
+}
+
+impl AccessToken {
+    /// The text to hand out.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Signed(token) => token.as_str(),
+            Self::Opaque(token) => token.as_str(),
         }
     }
 }
@@ -109,6 +218,8 @@ pub struct ActiveToken {
     pub expires_at: Timestamp,
     /// What it allows.
     pub scope: Scope,
+    /// What it looks like to whoever holds it.
+    pub format: TokenFormat,
 }
 
 /// Why a token that came back is worth nothing.
@@ -147,8 +258,24 @@ pub fn check(
 ) -> Result<ActiveToken, InactiveToken> {
     let header = jws.header();
     let is_access_token = header.typ.is_none() || header.is_typ("jwt") || header.is_typ("at+jwt");
-    let claims = jws.unverified_claims();
-    if !is_access_token || claims.get("iss").and_then(Value::as_str) != Some(issuer.as_str()) {
+    if !is_access_token {
+        return Err(InactiveToken::NotOurs);
+    }
+    check_claims(jws.unverified_claims(), issuer, accepted, now)
+}
+
+/// Checks the claims that a reference token stands for, or a signed one carries.
+///
+/// # Errors
+///
+/// See [`InactiveToken`].
+pub fn check_claims(
+    claims: &JsonObject,
+    issuer: &Issuer,
+    accepted: &[Audience],
+    now: Timestamp,
+) -> Result<ActiveToken, InactiveToken> {
+    if claims.get("iss").and_then(Value::as_str) != Some(issuer.as_str()) {
         return Err(InactiveToken::NotOurs);
     }
     let date = |name| match claims.get(name) {
@@ -172,6 +299,7 @@ pub fn check(
         expires_at,
         scope: text(claims, "scope")?.and_then(|it| it.parse().ok()).unwrap_or_default(),
         claims: claims.clone(),
+        format: TokenFormat::Jwt,
     })
 }
 
@@ -217,6 +345,49 @@ mod tests {
         let raw = format!("{header}.{}.{}", part(&claims.to_string()), part("s"));
         let jws = CompactJws::parse(&raw).unwrap();
         check(&jws, &"me".parse().unwrap(), accepted, Timestamp::from_unix_seconds(NOW))
+    }
+
+    fn claims(shape: ClaimsShape) -> AccessTokenClaims {
+        AccessTokenClaims {
+            shape,
+            issuer: "me".parse().unwrap(),
+            subject: "billing".parse().unwrap(),
+            audience: vec!["orders".parse().unwrap()],
+            issued_at: Timestamp::from_unix_seconds(NOW),
+            expires_at: Timestamp::from_unix_seconds(NOW + 60),
+            id: "j".parse().unwrap(),
+            permissions: Vec::new(),
+            scope: Some("a b".parse().unwrap()),
+            custom: JsonObject::new(),
+        }
+    }
+
+    #[test]
+    fn each_shape_writes_what_its_dialect_wants() {
+        let common = json!({"iss": "me", "sub": "billing", "exp": NOW + 60, "iat": NOW, "jti": "j", "scope": "a b"});
+        let with = |more: Value| {
+            let mut all = common.clone();
+            for (name, value) in more.as_object().unwrap() {
+                all[name] = value.clone();
+            }
+            all
+        };
+        for (shape, more) in [
+            (ClaimsShape::MIA, json!({"aud": ["orders"], "permissions": []})),
+            (ClaimsShape::STANDARD, json!({"aud": "orders", "client_id": "billing"})),
+            (ClaimsShape::PLAIN, json!({"aud": "orders", "client_id": "billing"})),
+        ] {
+            assert_eq!(Value::from(claims(shape).to_json()), with(more));
+        }
+        let permitted = AccessTokenClaims {
+            permissions: vec!["p".parse().unwrap()],
+            audience: vec!["a".parse().unwrap(), "b".parse().unwrap()],
+            ..claims(ClaimsShape::STANDARD)
+        };
+        assert_eq!(permitted.to_json()["permissions"], json!(["p"]));
+        assert_eq!(permitted.to_json()["aud"], json!(["a", "b"]));
+        let hidden = AccessTokenClaims { shape: ClaimsShape::PLAIN, ..permitted };
+        assert!(!hidden.to_json().contains_key("permissions"));
     }
 
     #[test]

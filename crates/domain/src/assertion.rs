@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::{
-    Audience, ClaimName, Client, ClientId, CompactJws, Issuer, JsonObject, JwsRejection, PublicJwk,
-    Timestamp, TokenId,
+    AssertionAudience, Audience, ClaimName, Client, ClientId, CompactJws, Issuer, JsonObject,
+    JwsRejection, PublicJwk, Timestamp, TokenId,
 };
 
 /// An assertion that parsed and whose signature nobody has checked.
@@ -31,6 +31,9 @@ pub struct VerifiedAssertion {
 pub struct AssertionPolicy {
     /// The one `aud` that is accepted (threat T17).
     pub audience: Issuer,
+    /// The URL of the token endpoint, which some clients may name instead; `None` where nobody
+    /// knows it but the caller.
+    pub token_endpoint: Option<Box<str>>,
     /// How far clocks may differ; widens `iat`, `nbf` and `exp`.
     pub clock_skew: Duration,
     /// How far ahead `exp` may lie (threat T19).
@@ -153,13 +156,17 @@ impl ClientAssertion {
     /// See [`AssertionRefusal`].
     pub fn check(
         self,
-        client: &ClientId,
+        client: &Client,
         policy: &AssertionPolicy,
         now: Timestamp,
     ) -> Result<VerifiedAssertion, AssertionRefusal> {
         let mut claims = self.0.unverified_claims().clone();
-        check_subject(&mut claims, client)?;
-        check_audience(&mut claims, &policy.audience)?;
+        check_subject(&mut claims, &client.id)?;
+        let token_endpoint = match client.settings.assertion_audience {
+            AssertionAudience::Issuer => None,
+            AssertionAudience::IssuerOrTokenEndpoint => policy.token_endpoint.as_deref(),
+        };
+        check_audience(&mut claims, &policy.audience, token_endpoint)?;
         let expires_at = check_times(&mut claims, policy, now)?;
         let id = take(&mut claims, "jti")?
             .as_str()
@@ -197,7 +204,11 @@ fn check_subject(claims: &mut JsonObject, client: &ClientId) -> Result<(), Asser
 
 /// One audience, ours, as a string or as the only member of an array. RFC 7523bis: an assertion
 /// that is good at two servers is good for the one that should not have it.
-fn check_audience(claims: &mut JsonObject, audience: &Issuer) -> Result<(), AssertionRefusal> {
+fn check_audience(
+    claims: &mut JsonObject,
+    audience: &Issuer,
+    token_endpoint: Option<&str>,
+) -> Result<(), AssertionRefusal> {
     let named = take(claims, "aud")?;
     let only = match named.as_array().map(Vec::as_slice) {
         None if !named.is_string() => return Err(AssertionRefusal::WrongClaimType("aud")),
@@ -205,7 +216,8 @@ fn check_audience(claims: &mut JsonObject, audience: &Issuer) -> Result<(), Asse
         Some([only]) => only.as_str(),
         Some(_) => None,
     };
-    if only == Some(audience.as_str()) {
+    let is_endpoint = token_endpoint.is_some() && only == token_endpoint;
+    if only == Some(audience.as_str()) || is_endpoint {
         Ok(())
     } else {
         Err(AssertionRefusal::WrongAudience(audience.clone()))
@@ -272,12 +284,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::grant::tests::client;
 
     const NOW: u64 = 1_700_000_000;
 
     fn policy() -> AssertionPolicy {
         AssertionPolicy {
             audience: "https://issuer.example".parse().unwrap(),
+            token_endpoint: Some("https://issuer.example/oauth2/token".into()),
             clock_skew: Duration::ZERO,
             max_lifetime: Duration::from_hours(24),
             is_key_id_required: true,
@@ -302,7 +316,7 @@ mod tests {
         policy: &AssertionPolicy,
     ) -> Result<VerifiedAssertion, AssertionRefusal> {
         let now = Timestamp::from_unix_seconds(NOW);
-        assertion(&json!({"alg": "RS256"}), claims)?.check(&"billing".parse().unwrap(), policy, now)
+        assertion(&json!({"alg": "RS256"}), claims)?.check(&client(), policy, now)
     }
 
     fn check(change: &Value) -> Result<VerifiedAssertion, AssertionRefusal> {
@@ -322,6 +336,34 @@ mod tests {
         assert_eq!(verified.requested_audiences, ["a".parse().unwrap()]);
         assert_eq!(verified.custom_claims, *json!({"x": 1}).as_object().unwrap());
         assert_eq!(verified.remember_until, Timestamp::from_unix_seconds(NOW + 3_600));
+    }
+
+    /// Only where an operator said so, and never both at once (threat T17).
+    #[test]
+    fn t17_the_token_endpoint_is_an_audience_for_older_clients_alone() {
+        let mut claims = good();
+        claims["aud"] = json!("https://issuer.example/oauth2/token");
+        let now = Timestamp::from_unix_seconds(NOW);
+        let older = |policy: &AssertionPolicy, claims: &Value| {
+            let mut client = client();
+            client.settings.assertion_audience = AssertionAudience::IssuerOrTokenEndpoint;
+            assertion(&json!({"alg": "RS256"}), claims)?.check(&client, policy, now)
+        };
+
+        assert!(matches!(check_with(&claims, &policy()), Err(AssertionRefusal::WrongAudience(_))));
+        older(&policy(), &claims).unwrap();
+        older(&policy(), &good()).unwrap();
+        let nowhere = AssertionPolicy { token_endpoint: None, ..policy() };
+        assert!(older(&nowhere, &claims).is_err());
+        for bad in [
+            json!(["https://issuer.example", "https://issuer.example/oauth2/token"]),
+            json!("https://issuer.example/oauth2/token/"),
+            json!("https://issuer.example/oauth2"),
+            json!(null),
+        ] {
+            claims["aud"] = bad.clone();
+            assert!(older(&policy(), &claims).is_err(), "{bad}");
+        }
     }
 
     #[test]

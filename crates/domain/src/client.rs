@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use crate::{
-    Audience, ClaimName, ClientId, ClientName, JsonObject, Permission, PublicJwk, Scope, Timestamp,
+    Audience, ClaimName, ClientId, ClientName, ClientSettings, JsonObject, Permission, PublicJwk,
+    Scope, Timestamp,
 };
 
 /// A client: what is known of it, but for its secrets.
@@ -30,6 +31,8 @@ pub struct Client {
     pub scope: Scope,
     /// The claims it may set in its own tokens.
     pub allowed_custom_claims: Vec<ClaimName>,
+    /// What is chosen for it alone.
+    pub settings: ClientSettings,
     /// What an operator noted; `None` if nobody ever set it.
     pub metadata: Option<JsonObject>,
     /// What it told us at registration, without any effect here.

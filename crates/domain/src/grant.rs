@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    Audience, Capability, Client, ClientId, Issuer, JsonObject, Permission, Scope,
-    SigningAlgorithm, Timestamp,
+    Audience, Capability, ClaimsShape, Client, ClientId, Issuer, JsonObject, Permission, Scope,
+    SigningAlgorithm, Timestamp, TokenFormat, TokenProfile,
 };
 
 /// What an authenticated client asks for.
@@ -29,6 +29,38 @@ pub struct TokenPolicy {
     pub algorithm: SigningAlgorithm,
     /// Whether a request must name an audience.
     pub is_audience_required: bool,
+    /// Whom they are meant for where nobody is named.
+    pub default_audience: DefaultAudience,
+    /// What they look like, unless the client's settings say otherwise.
+    pub format: TokenFormat,
+    /// The `typ` of signed ones.
+    pub profile: TokenProfile,
+    /// Which claims they carry.
+    pub shape: ClaimsShape,
+    /// How opaque ones are written.
+    pub reference_style: ReferenceStyle,
+}
+
+/// Whom a token is meant for where the request names nobody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DefaultAudience {
+    /// Nobody in particular: it has no `aud`.
+    Nobody,
+    /// The operator's choice.
+    Chosen(Vec<Audience>),
+    /// Its own client, as the ID service has it.
+    Client,
+}
+
+/// How a reference token is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReferenceStyle {
+    /// A UUID of version 4, as Curity has it: 122 random bits.
+    Uuid,
+    /// 32 letters and digits, as the ID service has it: some 190 random bits.
+    Alphanumeric,
+    /// 256 random bits behind a prefix that secret scanners can look for.
+    Prefixed,
 }
 
 /// What is granted.
@@ -38,8 +70,10 @@ pub struct Grant {
     pub issuer: Issuer,
     /// To whom.
     pub client: ClientId,
-    /// For what; `None` where no scope was asked for.
+    /// For what; `None` where nothing was asked for, and nothing is granted by default.
     pub scope: Option<Scope>,
+    /// Whether the request asked for a scope.
+    pub is_scope_asked: bool,
     /// What the client may do wherever its token is accepted.
     pub permissions: Vec<Permission>,
     /// Whom it is meant for; empty where nobody was named.
@@ -52,6 +86,10 @@ pub struct Grant {
     pub expires_at: Timestamp,
     /// How the token is signed.
     pub algorithm: SigningAlgorithm,
+    /// What the token looks like.
+    pub format: TokenFormat,
+    /// Which claims it carries.
+    pub shape: ClaimsShape,
 }
 
 /// Why nothing is granted.
@@ -100,7 +138,12 @@ pub fn decide(
     if !request.custom_claims.keys().all(is_allowed) {
         return Err(GrantRefusal::CustomClaimNotAllowed);
     }
-    if request.scope.as_ref().is_some_and(|scope| !scope.is_within(&client.scope)) {
+    let is_scope_asked = request.scope.is_some();
+    let scope = request.scope.or_else(|| {
+        let default = &client.settings.default_scope;
+        (!default.is_empty()).then(|| default.clone())
+    });
+    if scope.as_ref().is_some_and(|scope| !scope.is_within(&client.scope)) {
         return Err(GrantRefusal::ScopeExceeded);
     }
     let mut audience = Vec::with_capacity(request.audience.len());
@@ -115,22 +158,33 @@ pub fn decide(
     if audience.is_empty() && policy.is_audience_required {
         return Err(GrantRefusal::AudienceMissing);
     }
+    if audience.is_empty() {
+        audience = match &policy.default_audience {
+            DefaultAudience::Nobody => Vec::new(),
+            DefaultAudience::Chosen(chosen) => chosen.clone(),
+            DefaultAudience::Client => client.id.as_str().parse().into_iter().collect(),
+        };
+    }
+    let settings = &client.settings;
     let issued_at = now.whole_second();
     Ok(Grant {
         issuer: policy.issuer.clone(),
         client: client.id.clone(),
-        scope: request.scope,
+        scope,
+        is_scope_asked,
         permissions: client.permissions.clone(),
         audience,
         custom_claims: request.custom_claims,
         issued_at,
-        expires_at: issued_at.after(policy.lifetime),
-        algorithm: policy.algorithm,
+        expires_at: issued_at.after(settings.token_lifetime.unwrap_or(policy.lifetime)),
+        algorithm: settings.token_algorithm.unwrap_or(policy.algorithm),
+        format: settings.token_format.unwrap_or(policy.format),
+        shape: policy.shape,
     })
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeSet;
 
     use serde_json::json;
@@ -140,7 +194,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_unix_millis(1_000_900);
 
-    fn client() -> Client {
+    pub(crate) fn client() -> Client {
         Client {
             id: "billing".parse().unwrap(),
             name: "Billing".parse().unwrap(),
@@ -152,6 +206,7 @@ mod tests {
             audience: vec!["orders".parse().unwrap(), "stock".parse().unwrap()],
             scope: "a b".parse().unwrap(),
             allowed_custom_claims: vec!["tenant".parse().unwrap()],
+            settings: crate::ClientSettings::default(),
             metadata: None,
             informative: InformativeMetadata::default(),
             created_at: NOW,
@@ -167,6 +222,11 @@ mod tests {
             lifetime: Duration::from_mins(5),
             algorithm: SigningAlgorithm::Rs256,
             is_audience_required: false,
+            default_audience: DefaultAudience::Nobody,
+            format: TokenFormat::Jwt,
+            profile: TokenProfile::Jwt,
+            shape: ClaimsShape::MIA,
+            reference_style: ReferenceStyle::Prefixed,
         }
     }
 
@@ -224,6 +284,45 @@ mod tests {
         let refused = decide(&client(), GrantRequest::default(), &policy, NOW);
 
         assert_eq!(refused, Err(GrantRefusal::AudienceMissing));
+    }
+
+    #[test]
+    fn what_is_chosen_for_the_client_wins() {
+        let mut client = client();
+        client.settings = crate::ClientSettings {
+            token_format: Some(TokenFormat::Reference),
+            token_lifetime: Some(Duration::from_secs(7)),
+            token_algorithm: Some(SigningAlgorithm::Es256),
+            default_scope: "a".parse().unwrap(),
+            ..crate::ClientSettings::default()
+        };
+
+        let grant = decide(&client, GrantRequest::default(), &policy(), NOW).unwrap();
+
+        assert_eq!(
+            (grant.format, grant.algorithm),
+            (TokenFormat::Reference, SigningAlgorithm::Es256)
+        );
+        assert_eq!(grant.expires_at.since(grant.issued_at), Duration::from_secs(7));
+        assert_eq!((grant.scope, grant.is_scope_asked), (Some("a".parse().unwrap()), false));
+        // What the client may no longer have is no default any more.
+        client.scope = "b".parse().unwrap();
+        let refused = decide(&client, GrantRequest::default(), &policy(), NOW);
+        assert_eq!(refused, Err(GrantRefusal::ScopeExceeded));
+    }
+
+    #[test]
+    fn a_token_that_names_nobody_is_meant_for_whom_the_policy_says() {
+        let orders: Audience = "orders".parse().unwrap();
+        for (default_audience, expected) in [
+            (DefaultAudience::Nobody, vec![]),
+            (DefaultAudience::Chosen(vec![orders.clone()]), vec![orders]),
+            (DefaultAudience::Client, vec!["billing".parse().unwrap()]),
+        ] {
+            let policy = TokenPolicy { default_audience, ..policy() };
+            let grant = decide(&client(), GrantRequest::default(), &policy, NOW).unwrap();
+            assert_eq!(grant.audience, expected);
+        }
     }
 
     #[test]

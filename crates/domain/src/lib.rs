@@ -7,6 +7,7 @@ pub mod access_token;
 pub mod assertion;
 mod change;
 mod client;
+mod client_settings;
 mod credential;
 mod fault;
 pub mod grant;
@@ -23,16 +24,21 @@ mod secret;
 mod text;
 mod time;
 
-pub use access_token::{AccessTokenClaims, SignedToken, TokenProfile};
+pub use access_token::{
+    AccessToken, AccessTokenClaims, ClaimsShape, PermissionsClaim, SignedToken, TokenProfile,
+};
 pub use assertion::{AssertionPolicy, AssertionRefusal, ClientAssertion, VerifiedAssertion};
 pub use change::Change;
 pub use client::{
     AuthenticationMethod, Capability, Client, ClientState, InformativeMetadata, Revision,
     UnknownName,
 };
+pub use client_settings::{
+    AssertionAudience, ClientSettings, InvalidClientSettings, LONGEST_TOKEN_LIFETIME, TokenFormat,
+};
 pub use credential::{Credential, MAX_SECRETS_PER_CLIENT, SecretHash, SecretSelector, TokenDigest};
 pub use fault::{Fault, FaultKind};
-pub use grant::{Grant, GrantRefusal, GrantRequest, TokenPolicy};
+pub use grant::{DefaultAudience, Grant, GrantRefusal, GrantRequest, ReferenceStyle, TokenPolicy};
 pub use json::{InvalidJson, JsonObject, parse_object};
 pub use jwk::{InvalidJwk, PublicJwk, PublicKey, SigningAlgorithm};
 pub use jws::{CompactJws, JwsHeader, JwsRejection};

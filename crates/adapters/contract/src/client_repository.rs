@@ -1,10 +1,10 @@
 //! The promises of [`ClientRepository`].
 
 use domain::port::{ClientRepository, InsertClientError, UpdateClientError};
-use domain::{AuthenticationMethod, Client, ClientState, Revision};
+use domain::{AuthenticationMethod, Client, ClientSettings, ClientState, Revision};
 use futures_util::future::join_all;
 
-use crate::sample::{client, client_id, full_client, later, object, parsed};
+use crate::sample::{client, client_id, full_client, later, object, parsed, settings};
 
 /// Tests an adapter of [`ClientRepository`] with a fixture that makes an empty store.
 #[macro_export]
@@ -25,6 +25,7 @@ macro_rules! client_repository {
             of_concurrent_inserts_one_wins,
             updates_everything_but_the_last_login,
             an_update_may_empty_everything,
+            an_update_may_empty_the_settings,
             an_update_leaves_other_clients_alone,
             refuses_to_update_an_unknown_client,
             a_conflicting_update_changes_nothing,
@@ -165,6 +166,21 @@ pub async fn an_update_may_empty_everything(clients: &dyn ClientRepository) {
     clients.update(&bare, Revision::FIRST).await.unwrap();
 
     assert_eq!(clients.find(&bare.id).await.unwrap(), Some(bare));
+}
+
+/// Settings go back to the service's choice, one of them or all, and may be chosen again.
+pub async fn an_update_may_empty_the_settings(clients: &dyn ClientRepository) {
+    let mut client = full_client("billing");
+    clients.insert(&client).await.unwrap();
+    let one_less = ClientSettings { token_format: None, ..settings() };
+
+    for settings in [one_less, ClientSettings::default(), settings()] {
+        let expected = client.revision;
+        client = Client { settings, ..changed(&client) };
+        clients.update(&client, expected).await.unwrap();
+
+        assert_eq!(clients.find(&client.id).await.unwrap().as_ref(), Some(&client));
+    }
 }
 
 /// An update touches one client.

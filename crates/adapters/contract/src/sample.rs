@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
+use std::time::Duration;
 
 use domain::{
-    AuthenticationMethod, Capability, Client, ClientId, ClientState, Credential,
-    InformativeMetadata, JsonObject, PublicJwk, Revision, Scope, SecretHash, SecretId,
-    SecretSelector, Timestamp, TokenId,
+    AssertionAudience, AuthenticationMethod, Capability, Client, ClientId, ClientSettings,
+    ClientState, Credential, InformativeMetadata, JsonObject, PublicJwk, Revision, Scope,
+    SecretHash, SecretId, SecretSelector, SigningAlgorithm, Timestamp, TokenFormat, TokenId,
 };
 use serde_json::{Value, json};
 
@@ -70,6 +71,7 @@ pub fn client(id: &str) -> Client {
         audience: Vec::new(),
         scope: Scope::default(),
         allowed_custom_claims: Vec::new(),
+        settings: ClientSettings::default(),
         metadata: None,
         informative: InformativeMetadata::default(),
         created_at: NOW,
@@ -99,11 +101,25 @@ pub fn full_client(id: &str) -> Client {
         audience: vec![parsed("https://z.example/%20?q"), parsed("aud'ience\"\\"), parsed("a,b")],
         scope: parsed("write read:all a'b%_"),
         allowed_custom_claims: vec![parsed("tenant"), parsed("https://claims.example/größe")],
+        settings: settings(),
         metadata: Some(metadata()),
         informative: InformativeMetadata::take_from(&mut informative).unwrap(),
         updated_at: later(1),
         last_login: Some(later(2)),
         ..client(id)
+    }
+}
+
+/// Settings none of which is left to the service.
+#[must_use]
+pub fn settings() -> ClientSettings {
+    ClientSettings {
+        token_format: Some(TokenFormat::Reference),
+        token_lifetime: Some(Duration::from_secs(299)),
+        token_algorithm: Some(SigningAlgorithm::EdDsa),
+        default_scope: parsed("read:all a'b%_"),
+        assertion_audience: AssertionAudience::IssuerOrTokenEndpoint,
+        is_method_strict: true,
     }
 }
 

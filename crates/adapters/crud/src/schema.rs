@@ -1,6 +1,7 @@
 //! What the collection does not take, found out by trying.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,26 +44,36 @@ impl Schema {
         self.known().remove(name);
     }
 
-    /// Takes out what the collection lacks and we can do without.
-    pub(crate) fn fit(&self, fields: &mut JsonObject) {
-        fields.retain(|name, _| !self.lacks(name));
+    /// The collection took the fields, so it has them.
+    pub(crate) fn has_all(&self, fields: &JsonObject) {
+        self.known().retain(|name, _| !fields.contains_key(*name));
     }
 
-    /// Finds out why the collection refused `fields`: each is tried by itself in a change of no
-    /// document at all.
+    /// Takes out what the collection lacks and we can do without.
+    pub(crate) fn fit(&self, fields: &mut JsonObject) {
+        fields.retain(|name, _| !field::DISPENSABLE.contains(&name.as_str()) || !self.lacks(name));
+    }
+
+    /// Finds out why the collection refused `fields`: each is tried by itself in a change of nobody.
+    /// What was found to be lacking is not tried again for a while: whoever may register must not be
+    /// able to make many requests of one.
     pub(crate) async fn culprit(
         &self,
         collection: &Collection,
         fields: &JsonObject,
     ) -> Result<Culprit, Fault> {
+        let is_known = |name: &&String| field::lackable(name).is_some() && self.lacks(name);
+        if let Some(name) = fields.keys().find(is_known) {
+            return Ok(Culprit::Field(name.clone()));
+        }
         // If not even this passes, a refusal says nothing about a field.
-        if refuses(collection, field::NAME, &json!("x")).await? {
+        if refuses(collection, &set(field::NAME, &json!("x"))).await? {
             return Ok(Culprit::Nobody);
         }
         let mut has_found = false;
         for name in field::DISPENSABLE {
             if let Some(value) = fields.get(name)
-                && refuses(collection, name, value).await?
+                && refuses(collection, &set(name, value)).await?
             {
                 self.known().insert(name, Instant::now());
                 has_found = true;
@@ -73,7 +84,8 @@ impl Schema {
         }
         for (name, value) in fields {
             let is_tried = field::DISPENSABLE.contains(&name.as_str()) || name == field::STATE;
-            if !is_tried && refuses(collection, name, value).await? {
+            if !is_tried && refuses(collection, &set(name, value)).await? {
+                self.look_into(collection, name).await;
                 return Ok(Culprit::Field(name.clone()));
             }
         }
@@ -84,17 +96,30 @@ impl Schema {
         Ok(Culprit::Nobody)
     }
 
+    /// Remembers a field whose value was refused, if the collection lacks it: then it does not even
+    /// let it be taken away. Otherwise only that value was wrong, and the next one may be right.
+    async fn look_into(&self, collection: &Collection, name: &str) {
+        let Some(name) = field::lackable(name) else { return };
+        // Where this fails nothing is remembered, and the culprit is known all the same.
+        if let Ok(true) = refuses(collection, &json!({"$unset": {name: true}})).await {
+            self.known().insert(name, Instant::now());
+        }
+    }
+
     fn known(&self) -> MutexGuard<'_, BTreeMap<&'static str, Instant>> {
         // Nothing in there is half-changed by a panic.
         self.lacking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn refuses(collection: &Collection, name: &str, value: &Value) -> Result<bool, Fault> {
-    let mut set = JsonObject::new();
-    set.insert(name.to_owned(), value.clone());
-    let nobody = json!({field::CLIENT_ID: {"$in": []}});
-    let request = Request::patch(&json!({"$set": set})).with("_q", nobody.to_string());
+/// The change of one field.
+fn set(name: &str, value: &Value) -> Value {
+    json!({"$set": {name: value}})
+}
+
+/// Whether the collection refuses such a change, tried on a client that nobody is.
+async fn refuses(collection: &Collection, change: &Value) -> Result<bool, Fault> {
+    let request = Request::patch(change).with(field::CLIENT_ID, nobody());
     match collection.ask(&request).await?.reply {
         Reply::Refused => Ok(true),
         reply @ (Reply::Done(_) | Reply::Taken | Reply::Absent) => {
@@ -102,4 +127,11 @@ async fn refuses(collection: &Collection, name: &str, value: &Value) -> Result<b
             Ok(false)
         }
     }
+}
+
+/// An id that no client has. A condition that nothing can fulfil would do as well, but whoever
+/// stands before the service may not know it for one; an id is what every change is found by.
+fn nobody() -> String {
+    let random = || RandomState::new().build_hasher().finish();
+    format!("nobody-{:016x}{:016x}", random(), random())
 }

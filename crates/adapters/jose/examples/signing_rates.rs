@@ -60,6 +60,7 @@ fn main() -> Result<(), Failure> {
 fn tokens() -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let claims = AccessTokenClaims {
+        shape: domain::ClaimsShape::MIA,
         issuer: "https://issuer.example".parse()?,
         subject: "6f1e2d3c4b5a69788796a5b4c3d2e1f0".parse()?,
         audience: vec!["https://api.example".parse()?],

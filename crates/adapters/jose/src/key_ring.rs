@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use domain::port::{KeyRingInstaller, TokenSigner, TokenVerifier};
 use domain::{
-    AccessTokenClaims, CompactJws, Fault, KeyId, KeySet, SignedToken, SigningAlgorithm,
+    AccessTokenClaims, CompactJws, Fault, JsonObject, KeyId, KeySet, SignedToken, SigningAlgorithm,
     TokenProfile,
 };
 
@@ -62,17 +62,16 @@ impl TokenSigner for KeyRing {
         profile: TokenProfile,
         algorithm: SigningAlgorithm,
     ) -> Result<SignedToken, Fault> {
-        let ring = self.ring.load();
-        match ring.active.get(index(algorithm)) {
-            Some(Some(key)) => key.sign(claims, profile),
-            // Before the first keys are loaded, waiting helps. After that somebody must look.
-            Some(None) | None if ring.keys.is_empty() => {
-                Err(Fault::unavailable("there are no signing keys yet"))
-            }
-            Some(None) | None => {
-                Err(Fault::corrupt(format!("no key is active for {}", algorithm.name())))
-            }
-        }
+        self.ring.load().active(algorithm)?.sign(claims, profile)
+    }
+
+    fn sign_object(
+        &self,
+        claims: &JsonObject,
+        typ: &'static str,
+        algorithm: SigningAlgorithm,
+    ) -> Result<SignedToken, Fault> {
+        self.ring.load().active(algorithm)?.sign_object(claims, typ)
     }
 }
 
@@ -120,6 +119,20 @@ impl Ring {
         });
         let published = Arc::new(PublishedKeys::new(set.revision, published));
         Ok(Self { keys, active, published })
+    }
+
+    /// The key that signs with `algorithm`.
+    fn active(&self, algorithm: SigningAlgorithm) -> Result<&RingKey, Fault> {
+        match self.active.get(index(algorithm)) {
+            Some(Some(key)) => Ok(key),
+            // Before the first keys are loaded, waiting helps. After that somebody must look.
+            Some(None) | None if self.keys.is_empty() => {
+                Err(Fault::unavailable("there are no signing keys yet"))
+            }
+            Some(None) | None => {
+                Err(Fault::corrupt(format!("no key is active for {}", algorithm.name())))
+            }
+        }
     }
 }
 

@@ -6,8 +6,7 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 /// Longer than most claims are.
 const CAPACITY: usize = 1_024;
 
-/// The JSON of `claims`: `iss`, `sub`, `aud` if there is any, `exp`, `iat`, `jti`, `permissions`
-/// always, `scope` if there is one, and then what the client added.
+/// The JSON of `claims`, as [`AccessTokenClaims::to_json`] has them.
 pub(crate) fn payload(claims: &AccessTokenClaims) -> Result<Vec<u8>, serde_json::Error> {
     let mut json = Vec::with_capacity(CAPACITY);
     serde_json::to_writer(&mut json, &Payload(claims))?;
@@ -22,13 +21,22 @@ impl Serialize for Payload<'_> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("iss", claims.issuer.as_str())?;
         map.serialize_entry("sub", claims.subject.as_str())?;
-        if !claims.audience.is_empty() {
-            map.serialize_entry("aud", &Texts(&claims.audience, Audience::as_str))?;
+        match claims.audience.as_slice() {
+            [] => (),
+            [one] if claims.shape.is_lone_audience_text => {
+                map.serialize_entry("aud", one.as_str())?;
+            }
+            all => map.serialize_entry("aud", &Texts(all, Audience::as_str))?,
         }
         map.serialize_entry("exp", &claims.expires_at.as_unix_seconds())?;
         map.serialize_entry("iat", &claims.issued_at.as_unix_seconds())?;
         map.serialize_entry("jti", claims.id.as_str())?;
-        map.serialize_entry("permissions", &Texts(&claims.permissions, Permission::as_str))?;
+        if claims.shape.has_client_id {
+            map.serialize_entry("client_id", claims.subject.as_str())?;
+        }
+        if claims.has_permissions() {
+            map.serialize_entry("permissions", &Texts(&claims.permissions, Permission::as_str))?;
+        }
         if let Some(scope) = &claims.scope {
             map.serialize_entry("scope", &format_args!("{scope}"))?;
         }
@@ -49,13 +57,14 @@ impl<T> Serialize for Texts<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use domain::Timestamp;
+    use domain::{ClaimsShape, Timestamp};
     use serde_json::{Value, json};
 
     use super::*;
 
     fn claims() -> AccessTokenClaims {
         AccessTokenClaims {
+            shape: ClaimsShape::MIA,
             issuer: "https://issuer".parse().unwrap(),
             subject: "billing".parse().unwrap(),
             audience: Vec::new(),
@@ -78,6 +87,27 @@ mod tests {
             text(&claims()),
             r#"{"iss":"https://issuer","sub":"billing","exp":1700003600,"iat":1700000000,"jti":"4f\"x","permissions":[]}"#
         );
+    }
+
+    /// What is signed and what is kept of a reference token say the same, in every dialect.
+    #[test]
+    fn is_what_the_claims_say_of_themselves() {
+        let full = AccessTokenClaims {
+            audience: vec!["a".parse().unwrap()],
+            permissions: vec!["read".parse().unwrap()],
+            scope: Some("x".parse().unwrap()),
+            custom: json!({"tenant": 1}).as_object().unwrap().clone(),
+            ..claims()
+        };
+        for shape in [ClaimsShape::MIA, ClaimsShape::STANDARD, ClaimsShape::PLAIN] {
+            for claims in [
+                AccessTokenClaims { shape, ..claims() },
+                AccessTokenClaims { shape, ..full.clone() },
+            ] {
+                let written: Value = serde_json::from_str(&text(&claims)).unwrap();
+                assert_eq!(written, Value::from(claims.to_json()));
+            }
+        }
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use domain::{
-    AccessTokenClaims, CompactJws, Fault, KeyId, PublicJwk, SignedToken, SigningAlgorithm,
-    SigningKey, TokenProfile,
+    AccessTokenClaims, CompactJws, Fault, JsonObject, KeyId, PublicJwk, SignedToken,
+    SigningAlgorithm, SigningKey, TokenProfile,
 };
 use josekit::jws::{JwsSigner, JwsVerifier};
 use serde_json::json;
@@ -44,8 +44,8 @@ impl RingKey {
             algorithm: key.algorithm,
             signer: Box::new(signer),
             verifier: Box::new(verifier),
-            jwt_header: header(key, TokenProfile::Jwt),
-            at_jwt_header: header(key, TokenProfile::AtJwt),
+            jwt_header: header(&key.id, key.algorithm, TokenProfile::Jwt.typ()),
+            at_jwt_header: header(&key.id, key.algorithm, TokenProfile::AtJwt.typ()),
         };
         Ok((key, jwk))
     }
@@ -63,12 +63,25 @@ impl RingKey {
             TokenProfile::Jwt => &self.jwt_header,
             TokenProfile::AtJwt => &self.at_jwt_header,
         };
-        let payload = payload(claims).map_err(Fault::corrupt)?;
+        self.compact(header, &payload(claims).map_err(Fault::corrupt)?)
+    }
+
+    /// Signs an object as it is. Its header is made anew: such tokens are rare.
+    pub(crate) fn sign_object(
+        &self,
+        claims: &JsonObject,
+        typ: &'static str,
+    ) -> Result<SignedToken, Fault> {
+        let payload = serde_json::to_vec(claims).map_err(Fault::corrupt)?;
+        self.compact(&header(&self.id, self.algorithm, typ), &payload)
+    }
+
+    fn compact(&self, header: &str, payload: &[u8]) -> Result<SignedToken, Fault> {
         // Three bytes become four characters.
         let length = header.len() + (payload.len() + self.signer.signature_len()) * 4 / 3 + 8;
         let mut token = String::with_capacity(length);
         token.push_str(header);
-        BASE64_URL_SAFE_NO_PAD.encode_string(&payload, &mut token);
+        BASE64_URL_SAFE_NO_PAD.encode_string(payload, &mut token);
         let signature = self.signer.sign(token.as_bytes()).map_err(Fault::corrupt)?;
         token.push('.');
         BASE64_URL_SAFE_NO_PAD.encode_string(&signature, &mut token);
@@ -83,12 +96,8 @@ impl RingKey {
 }
 
 /// The encoded header, and the dot after it.
-fn header(key: &SigningKey, profile: TokenProfile) -> String {
-    let header = json!({
-        "alg": key.algorithm.name(),
-        "kid": key.id.as_str(),
-        "typ": profile.typ(),
-    });
+fn header(key: &KeyId, algorithm: SigningAlgorithm, typ: &str) -> String {
+    let header = json!({"alg": algorithm.name(), "kid": key.as_str(), "typ": typ});
     let mut encoded = BASE64_URL_SAFE_NO_PAD.encode(header.to_string());
     encoded.push('.');
     encoded

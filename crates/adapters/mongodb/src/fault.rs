@@ -2,7 +2,7 @@
 
 use domain::Fault;
 use mongodb::bson::error::Error as BsonError;
-use mongodb::error::{Error, ErrorKind, WriteFailure};
+use mongodb::error::{Error, ErrorKind, WriteError, WriteFailure};
 
 /// Two documents with one key.
 const DUPLICATE_KEY: i32 = 11000;
@@ -10,10 +10,14 @@ const DUPLICATE_KEY: i32 = 11000;
 /// `$changeStream` on a server that keeps no log of its changes.
 const NO_CHANGE_STREAMS: i32 = 40573;
 
-/// Codes of refusals that another attempt will meet again: `TypeMismatch`, `InvalidNamespace`,
-/// `IndexOptionsConflict`, `IndexKeySpecsConflict`, `DocumentValidationFailure`,
-/// `ConversionFailure`, and what `$toLower` says of a name that is no text.
-const LASTING: [i32; 7] = [14, 73, 85, 86, 121, 241, 16007];
+/// Codes of refusals that another attempt will meet again: `Unauthorized` (somebody has to grant
+/// what is missing), `TypeMismatch`, `InvalidNamespace`, `IndexOptionsConflict`,
+/// `IndexKeySpecsConflict`, `DocumentValidationFailure`, `ConversionFailure`, and what `$toLower`
+/// says of a name that is no text.
+const LASTING: [i32; 8] = [13, 14, 73, 85, 86, 121, 241, 16007];
+
+/// The index that every collection has.
+const ID_INDEX: &str = "_id_";
 
 /// Whether trying again could help.
 ///
@@ -38,15 +42,34 @@ pub(crate) fn damaged(error: &BsonError) -> Fault {
 /// One of many writes was not made, or may not last.
 pub(crate) fn refusal(code: i32) -> Fault {
     let text = format!("MongoDB refused one of many writes: code {code}");
-    if LASTING.contains(&code) { Fault::corrupt(text) } else { Fault::unavailable(text) }
+    // None of them makes a document: a duplicate is one by an index that is not ours.
+    let is_lasting = code == DUPLICATE_KEY || LASTING.contains(&code);
+    if is_lasting { Fault::corrupt(text) } else { Fault::unavailable(text) }
 }
 
-/// Whether a write was refused because a document with that key exists.
+/// Whether a write was refused because a document with that `_id` exists. Whatever else may be
+/// there only once, by an index of an operator's, is nobody's id.
 pub(crate) fn is_taken(error: &Error) -> bool {
     matches!(
         &*error.kind,
-        ErrorKind::Write(WriteFailure::WriteError(refused)) if refused.code == DUPLICATE_KEY
+        ErrorKind::Write(WriteFailure::WriteError(refused))
+            if refused.code == DUPLICATE_KEY && foreign_index(refused).is_none()
     )
+}
+
+/// The index, other than that of `_id`, by which a write makes a duplicate.
+///
+/// The driver passes on nothing but the text of the server, which names the index before it quotes
+/// any value: `... collection: NAME index: NAME dup key: ...`. Where it names none it is that of
+/// `_id`: in a clustered collection this is no index, and none of our own is unique.
+fn foreign_index(refused: &WriteError) -> Option<&str> {
+    if refused.code != DUPLICATE_KEY {
+        return None;
+    }
+    let (_, named) = refused.message.split_once(" index: ")?;
+    let end = [" dup key", " collation: "].iter().filter_map(|end| named.find(end)).min();
+    let name = named.get(..end.unwrap_or(named.len()))?.trim();
+    (!name.is_empty() && name != ID_INDEX).then_some(name)
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "the other variants are of no use here")]
@@ -56,7 +79,9 @@ fn is_lasting(kind: &ErrorKind) -> bool {
         ErrorKind::Command(refused) => {
             refused.code == NO_CHANGE_STREAMS || LASTING.contains(&refused.code)
         }
-        ErrorKind::Write(WriteFailure::WriteError(refused)) => LASTING.contains(&refused.code),
+        ErrorKind::Write(WriteFailure::WriteError(refused)) => {
+            LASTING.contains(&refused.code) || foreign_index(refused).is_some()
+        }
         _ => false,
     }
 }
@@ -77,7 +102,9 @@ fn explained(kind: &ErrorKind) -> String {
         ),
         ErrorKind::Write(WriteFailure::WriteError(refused)) => {
             let name = refused.code_name.as_deref().unwrap_or("code");
-            format!("MongoDB refused a write: {name} ({})", refused.code)
+            let by = foreign_index(refused)
+                .map(|index| format!(", by the unique index {index:?}, which is not ours"));
+            format!("MongoDB refused a write: {name} ({}){}", refused.code, by.unwrap_or_default())
         }
         ErrorKind::Bson(error) => unreadable(error),
         ErrorKind::Io(error) => format!("MongoDB cannot be reached: {error}"),
@@ -102,4 +129,62 @@ fn explained(kind: &ErrorKind) -> String {
 fn unreadable(error: &BsonError) -> String {
     let field = error.key.as_deref().map(|key| format!(" (at {key})")).unwrap_or_default();
     format!("a document in MongoDB is not what this release writes{field}")
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::FaultKind;
+    use mongodb::bson::{deserialize_from_document, doc};
+    use mongodb::error::CommandError;
+
+    use super::*;
+
+    fn refused_write(code: i32, text: &str) -> Error {
+        let refused = doc! { "code": code, "errmsg": text };
+        let refused: WriteError = deserialize_from_document(refused).unwrap();
+        ErrorKind::Write(WriteFailure::WriteError(refused)).into()
+    }
+
+    #[test]
+    fn what_nobody_granted_is_not_there_a_moment_later() {
+        let refused = doc! { "code": 13, "codeName": "Unauthorized", "errmsg": "hunter2" };
+        let refused: CommandError = deserialize_from_document(refused).unwrap();
+
+        let said = fault(&ErrorKind::Command(refused).into());
+
+        assert_eq!(said.kind(), FaultKind::Corrupt);
+        assert!(!said.is_passing());
+        assert!(said.explained().contains("Unauthorized (13)"), "{}", said.explained());
+        assert!(!said.explained().contains("hunter2"), "{}", said.explained());
+        assert_eq!(fault(&refused_write(13, "")).kind(), FaultKind::Corrupt);
+        assert_eq!(refusal(13).kind(), FaultKind::Corrupt);
+        assert_eq!(refusal(91).kind(), FaultKind::Unavailable);
+    }
+
+    #[test]
+    fn taken_is_an_id_and_nothing_else() {
+        let duplicate = |rest: &str| {
+            let text = format!("E11000 duplicate key error collection: db.c{rest}");
+            refused_write(DUPLICATE_KEY, &text)
+        };
+        for (rest, is_of_id) in [
+            (" index: _id_ dup key: { _id: \"a index: b dup key: \" }", true),
+            (" index: _id_", true),
+            (" dup key: { _id: 1 }", true),
+            (" index:  dup key: { _id: 1 }", true),
+            (" index: name_1 dup key: { name: \"hunter2 index: _id_ dup key: \" }", false),
+            (" index: _id_2 dup key: { _id: \"hunter2\", x: 1 }", false),
+            (" index: of mine collation: { locale: \"hunter2\" } dup key: { a: 1 }", false),
+        ] {
+            let error = duplicate(rest);
+            assert_eq!(is_taken(&error), is_of_id, "{rest}");
+            let said = fault(&error);
+            assert_eq!(said.is_passing(), is_of_id, "{rest}");
+            assert!(!said.explained().contains("hunter2"), "{}", said.explained());
+        }
+        let said = fault(&duplicate(" index: of mine collation: {} dup key: {}")).explained();
+        assert!(said.contains("\"of mine\""), "{said}");
+        assert!(!is_taken(&refused_write(121, " index: _id_ dup key")));
+        assert_eq!(refusal(DUPLICATE_KEY).kind(), FaultKind::Corrupt);
+    }
 }

@@ -8,23 +8,53 @@ use mongodb::bson::{Document, doc};
 use mongodb::options::IndexOptions;
 
 use crate::MongoStores;
-use crate::stores::{REVOKED_CLIENTS, REVOKED_TOKENS, USED_ASSERTIONS};
+use crate::stores::{REFERENCE_TOKENS, REVOKED_CLIENTS, REVOKED_TOKENS, USED_ASSERTIONS};
 
-/// How long an entry that protects us is kept beyond its end, so that a server whose clock is
-/// ahead of ours by less does not undo a revocation or let a replay in (threat T45).
+/// How long an entry is kept beyond its end, so that a server whose clock is ahead of ours by less
+/// does not undo a revocation, let a replay in (threat T45), or end a token before its time.
 const GRACE: Duration = Duration::from_mins(15);
 
+/// The collections of tokens whose documents end, and the field that says when.
+const TOKENS: [(&str, &str); 3] =
+    [(REVOKED_TOKENS, "until"), (REVOKED_CLIENTS, "until"), (REFERENCE_TOKENS, "expires_at")];
+/// The same of used assertions.
+const REPLAY: [(&str, &str); 1] = [(USED_ASSERTIONS, "until")];
+
 impl MongoStores {
-    /// Lets the server forget used assertions and revocations that have ended. Any number of nodes
-    /// may do so at once; where nothing is to be done, nothing is changed.
+    /// Lets the server forget used assertions, revocations and reference tokens that have ended. Any
+    /// number of nodes may do so at once; where nothing is to be done, nothing is changed.
     ///
     /// # Errors
     ///
-    /// Any [`Fault`]; `Corrupt` if an index of ours was replaced by another.
+    /// Any [`Fault`]; `Corrupt` if an index of ours was replaced by another, or if the user may not
+    /// make indexes.
     pub async fn prepare(&self) -> Result<(), Fault> {
-        for collection in [USED_ASSERTIONS, REVOKED_TOKENS, REVOKED_CLIENTS] {
+        self.prepare_tokens().await?;
+        self.prepare_replay().await
+    }
+
+    /// As [`MongoStores::prepare`], for revocations and reference tokens alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`MongoStores::prepare`].
+    pub async fn prepare_tokens(&self) -> Result<(), Fault> {
+        self.forgetting(&TOKENS).await
+    }
+
+    /// As [`MongoStores::prepare`], for used assertions alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`MongoStores::prepare`].
+    pub async fn prepare_replay(&self) -> Result<(), Fault> {
+        self.forgetting(&REPLAY).await
+    }
+
+    async fn forgetting(&self, ending: &[(&str, &str)]) -> Result<(), Fault> {
+        for (collection, end) in ending {
             let forgetting = IndexModel::builder()
-                .keys(doc! { "until": 1 })
+                .keys(doc! { *end: 1 })
                 .options(IndexOptions::builder().expire_after(GRACE).build())
                 .build();
             let create = async {

@@ -9,8 +9,8 @@ impl<E: Engine> Stores<E> {
     /// How many rows are deleted at a time.
     const SWEEP_BATCH: u64 = 500;
 
-    /// Forgets used assertions and revocations that ended at `now` or earlier, and says how many.
-    /// It does so a few at a time, so that whoever writes meanwhile hardly waits.
+    /// Forgets used assertions, revocations and reference tokens that ended at `now` or earlier, and
+    /// says how many. It does so a few at a time, so that whoever writes meanwhile hardly waits.
     ///
     /// # Errors
     ///

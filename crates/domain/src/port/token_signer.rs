@@ -1,6 +1,6 @@
 //! How a grant becomes a token.
 
-use crate::{AccessTokenClaims, Fault, SignedToken, SigningAlgorithm, TokenProfile};
+use crate::{AccessTokenClaims, Fault, JsonObject, SignedToken, SigningAlgorithm, TokenProfile};
 
 /// How a grant becomes a token. Not `async`: keys are in memory by the time anyone signs.
 pub trait TokenSigner: Send + Sync {
@@ -14,6 +14,20 @@ pub trait TokenSigner: Send + Sync {
         &self,
         claims: &AccessTokenClaims,
         profile: TokenProfile,
+        algorithm: SigningAlgorithm,
+    ) -> Result<SignedToken, Fault>;
+
+    /// Signs `claims` as they are, as a token whose `typ` is `typ`, with the active key for
+    /// `algorithm`: what a reference token stands for, or the answer to an introspection (RFC 9701
+    /// section 5).
+    ///
+    /// # Errors
+    ///
+    /// As [`TokenSigner::sign`].
+    fn sign_object(
+        &self,
+        claims: &JsonObject,
+        typ: &'static str,
         algorithm: SigningAlgorithm,
     ) -> Result<SignedToken, Fault>;
 }

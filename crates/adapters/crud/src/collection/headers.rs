@@ -23,7 +23,8 @@ const FRAMING: [&str; 13] = [
 pub(crate) fn legal(headers: &[(String, String)]) -> Vec<(HeaderName, HeaderValue)> {
     let legal = |(name, value): &(String, String)| {
         let name: HeaderName = name.parse().ok()?;
-        let value: HeaderValue = value.parse().ok()?;
+        // Byte by byte: no alphabet is asked for.
+        let value = HeaderValue::from_bytes(value.as_bytes()).ok()?;
         (!FRAMING.contains(&name.as_str())).then_some((name, value))
     };
     headers.iter().filter_map(legal).collect()
@@ -50,5 +51,15 @@ mod tests {
         let names: Vec<String> = legal(&headers).iter().map(|it| it.0.to_string()).collect();
 
         assert_eq!(names, ["x-request-id", "miauserid"]);
+    }
+
+    #[test]
+    fn a_value_is_passed_on_byte_by_byte() {
+        for value in ["zo\u{eb}", "\u{1f600} \u{e4}", "a\tb", "\u{80}\u{ff}"] {
+            let passed = legal(&[("miauserid".to_owned(), value.to_owned())]);
+
+            assert_eq!(passed.len(), 1, "{value}");
+            assert_eq!(passed[0].1.as_bytes(), value.as_bytes());
+        }
     }
 }

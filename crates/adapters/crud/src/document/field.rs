@@ -10,6 +10,7 @@ pub(crate) const AUDIENCE: &str = "audience";
 pub(crate) const PUBLIC_KEY: &str = "publicKey";
 pub(crate) const PUBLIC_KEYS: &str = "publicKeys";
 pub(crate) const ALLOWED_CUSTOM_CLAIMS: &str = "allowedCustomClaims";
+pub(crate) const SETTINGS: &str = "settings";
 pub(crate) const METADATA: &str = "metadata";
 pub(crate) const SCOPE: &str = "scope";
 pub(crate) const CAPABILITIES: &str = "capabilities";
@@ -29,9 +30,16 @@ pub(crate) const DISPENSABLE: [&str; 4] = [REVISION, ISSUED_AT, CHANGED_AT, LAST
 
 /// The fields that are sent only if they differ from their default.
 pub(crate) fn optional() -> impl Iterator<Item = &'static str> {
-    [PUBLIC_KEY, PUBLIC_KEYS, ALLOWED_CUSTOM_CLAIMS, METADATA, SCOPE, CAPABILITIES]
+    [PUBLIC_KEY, PUBLIC_KEYS, ALLOWED_CUSTOM_CLAIMS, SETTINGS, METADATA, SCOPE, CAPABILITIES]
         .into_iter()
         .chain(InformativeMetadata::NAMES)
+}
+
+/// The field, if it is one of those that a collection may lack and that we cannot do without where
+/// they are sent: all that are sent only if they differ from their default, but for those that every
+/// collection has.
+pub(crate) fn lackable(name: &str) -> Option<&'static str> {
+    optional().find(|it| *it == name && ![PUBLIC_KEY, ALLOWED_CUSTOM_CLAIMS].contains(it))
 }
 
 /// What a field is called in registrations (RFC 7591 section 2) and in management.

@@ -29,6 +29,10 @@ pub(crate) fn fields(client: &Client) -> JsonObject {
         let claims = client.allowed_custom_claims.iter().map(ClaimName::as_str).collect();
         put(field::ALLOWED_CUSTOM_CLAIMS, claims);
     }
+    let settings = client.settings.to_json();
+    if !settings.is_empty() {
+        put(field::SETTINGS, Value::Object(settings));
+    }
     if let Some(metadata) = &client.metadata {
         put(field::METADATA, Value::Object(metadata.clone()));
     }

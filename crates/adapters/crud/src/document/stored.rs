@@ -1,8 +1,8 @@
 //! A document that was read, and the client that it is.
 
 use domain::{
-    AuthenticationMethod, Client, InformativeMetadata, JsonObject, PublicJwk, Revision, Scope,
-    Timestamp,
+    AuthenticationMethod, Client, ClientSettings, InformativeMetadata, JsonObject, PublicJwk,
+    Revision, Scope, Timestamp,
 };
 use serde_json::Value;
 
@@ -56,6 +56,7 @@ impl TryFrom<JsonObject> for Stored {
             audience: believed.list(field::AUDIENCE)?.unwrap_or_default(),
             scope: scope(&believed)?,
             allowed_custom_claims: believed.list(field::ALLOWED_CUSTOM_CLAIMS)?.unwrap_or_default(),
+            settings: settings(&believed)?,
             metadata: believed.object(field::METADATA)?.cloned(),
             informative: informative(&believed)?,
             created_at: match believed.moment(field::ISSUED_AT)? {
@@ -120,6 +121,14 @@ fn scope(believed: &Believed<'_>) -> Result<Scope, Mishap> {
         None | Some("") => Ok(Scope::default()),
         Some(_) => believed.required(field::SCOPE),
     }
+}
+
+fn settings(believed: &Believed<'_>) -> Result<ClientSettings, Mishap> {
+    let Some(object) = believed.object(field::SETTINGS)? else {
+        return Ok(ClientSettings::default());
+    };
+    // The cause names the member.
+    ClientSettings::parse(object).map_err(|error| believed.because(field::SETTINGS, error))
 }
 
 fn informative(believed: &Believed<'_>) -> Result<InformativeMetadata, Mishap> {

@@ -1,6 +1,6 @@
 use std::error::Error as _;
 
-use domain::{Capability, ClientState};
+use domain::{Capability, ClientSettings, ClientState};
 use serde_json::json;
 
 use super::*;
@@ -40,6 +40,7 @@ fn what_a_document_does_not_say_is_at_its_default() {
     assert_eq!(client.state, ClientState::Public);
     assert_eq!((client.keys.len(), client.permissions.len(), client.audience.len()), (0, 0, 0));
     assert_eq!((client.metadata, client.last_login), (None, None));
+    assert_eq!(client.settings, ClientSettings::default());
     assert_eq!(client.created_at, Timestamp::from_unix_millis(1_767_323_045_678));
     assert_eq!(client.revision, Revision(client.updated_at.as_unix_millis()));
     assert!(matches!(stored.version, Version::Dated(it) if it == "2026-01-02T03:04:06.000Z"));
@@ -89,6 +90,8 @@ fn what_cannot_be_a_client_is_named_by_its_field_and_never_by_its_value() {
         ("capabilities", json!(["s3cret"])),
         ("scope", json!("s3cret\\")),
         ("metadata", json!("s3cret")),
+        ("settings", json!("s3cret")),
+        ("settings", json!({"access_token_format": "s3cret"})),
         ("publicKey", json!({"kty": "s3cret"})),
         ("publicKey", json!("s3cret")),
         ("publicKeys", json!([{"kty": "oct", "k": "s3cret"}])),
@@ -109,4 +112,14 @@ fn what_cannot_be_a_client_is_named_by_its_field_and_never_by_its_value() {
         }
         assert!(!text.contains("s3cret"), "{text}");
     }
+}
+
+#[test]
+fn a_setting_that_cannot_be_true_is_named_as_well() {
+    let settings = json!({"strict_auth_method": true, "access_token_lifetime": -1});
+
+    let mishap = Stored::try_from(with("settings", settings)).unwrap_err();
+
+    let cause = mishap.source().unwrap().to_string();
+    assert!(cause.contains("access_token_lifetime"), "{cause}");
 }

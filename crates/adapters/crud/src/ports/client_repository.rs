@@ -78,6 +78,7 @@ impl CrudClients {
                 },
                 reply @ (Reply::Done(_) | Reply::Absent) => {
                     let body = reply.done("a new client").map_err(Fault::from)?;
+                    self.schema.has_all(&fields);
                     return named(&body).map_err(|mishap| Fault::from(mishap).into());
                 }
             }

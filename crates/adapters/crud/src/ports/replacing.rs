@@ -74,6 +74,7 @@ impl CrudClients {
             let answer = self.collection.ask(&request).await.map_err(Fault::from)?;
             if !matches!(answer.reply, Reply::Refused) {
                 let body = answer.reply.done("a change of a client").map_err(Fault::from)?;
+                self.schema.has_all(&fields);
                 return match count(&body).map_err(Fault::from)? {
                     0 => self.explain(client, answer.is_repeated).await,
                     1 => Ok(()),

@@ -1,9 +1,10 @@
 //! On the vendor's published collection, which lacks whatever is ours.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use adapter_crud::CrudOptions;
-use contract::sample::{NOW, client, client_id, later, object, parsed, public_keys};
+use contract::sample::{NOW, client, client_id, later, object, parsed, public_keys, settings};
 use crud_service::{Definition, Dialect, Kind, State};
 use domain::port::{
     ClientDirectory as _, ClientQuery, ClientRepository as _, InsertClientError, LoginLedger as _,
@@ -14,6 +15,7 @@ use domain::{
     Revision,
 };
 use serde_json::json;
+use url::Url;
 
 use crate::scratch::{
     asked, clients, collection, documents, everything, node, options_for, put, start_at,
@@ -124,6 +126,7 @@ async fn a_member_that_the_collection_lacks_is_refused_by_its_name() {
     let stored = clients.find(&client_id("stored")).await.unwrap().unwrap();
     let mut software = object(&json!({"software_id": "s"}));
     let cases = [
+        ("settings", Client { settings: settings(), ..stored.clone() }),
         ("metadata", Client { metadata: Some(object(&json!({}))), ..stored.clone() }),
         ("scope", Client { scope: parsed("read"), ..stored.clone() }),
         ("jwks", Client { keys: public_keys(), ..stored.clone() }),
@@ -149,6 +152,80 @@ async fn a_member_that_the_collection_lacks_is_refused_by_its_name() {
 
     assert_eq!(documents(&service).await.len(), 1);
     assert_eq!(clients.find(&stored.id).await.unwrap(), Some(stored));
+}
+
+/// Whoever may register can make us look for the culprit: it must not cost a dozen requests each time.
+#[tokio::test]
+async fn a_member_that_the_collection_lacks_is_looked_for_once() {
+    let (clients, service) = collection(published().with("metadata", Kind::Object));
+    let lacking = |id: &str| Client { scope: parsed("read"), ..registered(id) };
+    let odd = Some(object(&json!({"nul\u{0}": 1})));
+    clients.insert(&registered("stored")).await.unwrap();
+    let stored = clients.find(&client_id("stored")).await.unwrap().unwrap();
+    let with_odd = Client { metadata: odd.clone(), ..registered("odd") };
+    clients.insert(&with_odd).await.unwrap_err();
+    clients.insert(&lacking("new")).await.unwrap_err();
+
+    for id in ["new", "another"] {
+        service.forget_requests();
+        // A value that was refused for itself says nothing about the next one.
+        let metadata = Some(object(&json!({"team": 1})));
+        let error = clients.insert(&Client { metadata, ..lacking(id) }).await.unwrap_err();
+        assert!(matches!(error, InsertClientError::Refused { member } if member == "scope"));
+        assert_eq!(asked(&service), ["POST /"]);
+    }
+    service.forget_requests();
+    let changed = Client { scope: parsed("write"), ..stored.clone() };
+    let error = clients.update(&changed, stored.revision).await.unwrap_err();
+    assert!(matches!(error, UpdateClientError::Refused { member } if member == "scope"));
+    assert_eq!(asked(&service), ["GET /", "PATCH /"]);
+}
+
+#[tokio::test]
+async fn a_member_that_the_collection_has_got_since_is_taken_and_blamed_no_more() {
+    let (clients, service) = collection(published());
+    let scoped = |id: &str| Client { scope: parsed("read"), ..registered(id) };
+    clients.insert(&scoped("a")).await.unwrap_err();
+    let port = service.port();
+    drop(service);
+    let extended = published().with("scope", Kind::Text);
+    let _service = start_at(port, extended, Dialect::V7);
+    // A question is asked again where the old connection is gone; a new client is not sent again.
+    assert_eq!(clients.find(&client_id("a")).await.unwrap(), None);
+
+    clients.insert(&scoped("a")).await.unwrap();
+    let error = clients.insert(&Client { settings: settings(), ..scoped("b") }).await.unwrap_err();
+
+    assert!(matches!(error, InsertClientError::Refused { member } if member == "settings"));
+}
+
+/// Were anybody found by it, it would be changed.
+#[tokio::test]
+async fn what_is_tried_is_tried_on_a_client_that_nobody_is() {
+    let (clients, service) = collection(published());
+    clients.insert(&registered("stored")).await.unwrap();
+    let before = documents(&service).await;
+    service.forget_requests();
+    for id in ["a", "b"] {
+        clients
+            .insert(&Client { metadata: Some(object(&json!({}))), ..registered(id) })
+            .await
+            .unwrap_err();
+        clients.insert(&Client { keys: public_keys(), ..registered(id) }).await.unwrap_err();
+    }
+
+    let mut tried = HashSet::new();
+    for request in service.requests().iter().filter(|it| it.method == "PATCH") {
+        let url: Url = format!("http://crud{}", request.target).parse().unwrap();
+        let words: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        let of_id: Vec<_> = words.into_iter().filter(|(name, _)| name != "_st").collect();
+        let [(name, id)] = <[_; 1]>::try_from(of_id).unwrap();
+        assert_eq!(name, "clientId");
+        assert!(32 <= id.len(), "{id}");
+        assert!(tried.insert(id.clone()), "{id} again");
+    }
+    assert!(4 <= tried.len(), "{}", tried.len());
+    assert_eq!(documents(&service).await, before);
 }
 
 #[tokio::test]

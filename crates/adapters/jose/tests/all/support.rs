@@ -5,8 +5,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use domain::port::{KeyMaker as _, KeyRingInstaller as _, TokenSigner as _, TokenVerifier as _};
 use domain::{
-    AccessTokenClaims, CompactJws, JsonObject, KeySet, KeyState, PrivateKeyPem, PublicJwk,
-    SigningAlgorithm, SigningKey, Timestamp, TokenProfile,
+    AccessTokenClaims, ClaimsShape, CompactJws, JsonObject, KeySet, KeyState, PrivateKeyPem,
+    PublicJwk, SigningAlgorithm, SigningKey, Timestamp, TokenProfile,
 };
 
 /// A new private key.
@@ -51,6 +51,7 @@ pub(crate) fn full_set() -> KeySet {
 /// The claims of some token.
 pub(crate) fn claims() -> AccessTokenClaims {
     AccessTokenClaims {
+        shape: ClaimsShape::MIA,
         issuer: "https://issuer.example".parse().unwrap(),
         subject: "billing".parse().unwrap(),
         audience: vec!["https://api.example".parse().unwrap()],

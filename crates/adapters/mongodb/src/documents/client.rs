@@ -4,13 +4,14 @@ use std::error::Error;
 use std::str::FromStr;
 
 use domain::{
-    Audience, ClaimName, Client, Fault, InformativeMetadata, JsonObject, Permission, PublicJwk,
-    Revision, Scope,
+    Audience, ClaimName, Client, ClientSettings, Fault, InformativeMetadata, JsonObject,
+    Permission, PublicJwk, Revision, Scope,
 };
 use mongodb::bson::{DateTime, Document, serialize_to_document};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::json::{object, parse_object};
 use crate::fault::damaged;
 use crate::moment::{believed, believed_moment, kept, kept_moment};
 
@@ -31,6 +32,9 @@ pub(crate) struct ClientDocument {
     audience: String,
     scope: String,
     allowed_custom_claims: String,
+    /// Absent where an earlier release wrote the document.
+    #[serde(default = "empty_object")]
+    settings: String,
     metadata: Option<String>,
     informative: String,
     created_at: DateTime,
@@ -66,6 +70,7 @@ impl From<&Client> for ClientDocument {
             allowed_custom_claims: texts(
                 client.allowed_custom_claims.iter().map(ClaimName::as_str),
             ),
+            settings: object(&client.settings.to_json()),
             metadata: client.metadata.as_ref().map(object),
             informative: object(client.informative.as_object()),
             created_at: kept_moment(client.created_at),
@@ -92,6 +97,7 @@ impl TryFrom<ClientDocument> for Client {
             audience: parse_all(&kept.audience)?,
             scope: parse_scope(&kept.scope)?,
             allowed_custom_claims: parse_all(&kept.allowed_custom_claims)?,
+            settings: parse_settings(&kept.settings)?,
             metadata: kept.metadata.as_deref().map(parse_object).transpose()?,
             informative: InformativeMetadata::take_from(&mut informative)
                 .map_err(Fault::corrupt)?,
@@ -107,10 +113,6 @@ fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     texts.collect::<Value>().to_string()
 }
 
-fn object(object: &JsonObject) -> String {
-    Value::Object(object.clone()).to_string()
-}
-
 fn parse<T: FromStr<Err: Error + Send + Sync + 'static>>(raw: &str) -> Result<T, Fault> {
     raw.parse().map_err(Fault::corrupt)
 }
@@ -124,8 +126,14 @@ where
     texts.iter().map(|text| parse(text)).collect()
 }
 
-fn parse_object(raw: &str) -> Result<JsonObject, Fault> {
-    domain::parse_object(raw.as_bytes()).map_err(Fault::corrupt)
+fn empty_object() -> String {
+    object(&JsonObject::new())
+}
+
+fn parse_settings(raw: &str) -> Result<ClientSettings, Fault> {
+    let named = |error: &dyn Error| Fault::corrupt(format!("settings: {error}"));
+    let object = domain::parse_object(raw.as_bytes()).map_err(|error| named(&error))?;
+    ClientSettings::parse(&object).map_err(|error| named(&error))
 }
 
 fn parse_keys(raw: &str) -> Result<Vec<PublicJwk>, Fault> {

@@ -4,10 +4,14 @@
 
 mod client;
 mod credential;
+pub(crate) mod digest;
+mod json;
+mod reference_token;
 mod revocation;
 mod signing_keys;
 
 pub(crate) use client::ClientDocument;
 pub(crate) use credential::{CredentialDocument, CredentialKey, all_of};
+pub(crate) use reference_token::ReferenceTokenDocument;
 pub(crate) use revocation::{RevokedClient, UsedAssertion};
 pub(crate) use signing_keys::{SigningKeysDocument, to_json};

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use domain::port::BootstrapRepository;
 use domain::{Fault, TokenDigest};
-use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Document, doc};
 use serde::{Deserialize, Serialize};
 
 use crate::MongoStores;
+use crate::documents::digest::{believed, kept};
 use crate::stores::BOOTSTRAP;
 
 /// The `_id` of the one document.
@@ -28,7 +28,7 @@ impl BootstrapRepository for MongoStores {
             let bootstrap = self.collection::<BootstrapDocument>(BOOTSTRAP).await?;
             bootstrap.find_one(doc! { "_id": ID }).await
         };
-        self.connection().in_time(find).await?.map(believed).transpose()
+        self.connection().in_time(find).await?.map(|it| believed(it.digest)).transpose()
     }
 
     async fn claim(&self, digest: &TokenDigest) -> Result<bool, Fault> {
@@ -44,13 +44,4 @@ impl BootstrapRepository for MongoStores {
         };
         self.connection().in_time(replace).await.map(drop)
     }
-}
-
-fn kept(digest: &TokenDigest) -> Binary {
-    Binary { subtype: BinarySubtype::Generic, bytes: digest.0.to_vec() }
-}
-
-fn believed(document: BootstrapDocument) -> Result<TokenDigest, Fault> {
-    let digest = <[u8; 32]>::try_from(document.digest.bytes);
-    digest.map(TokenDigest).map_err(|_| Fault::corrupt("the kept digest has not 32 bytes"))
 }

@@ -93,8 +93,12 @@ impl MongoStores {
         Ok(())
     }
 
-    /// What the server does not tell: notes of last use, what it forgets by itself, and whatever
-    /// other programs do.
+    /// What the server does not tell: notes of last use, secrets that are made or hashed anew, what
+    /// it forgets by itself, and whatever other programs do.
+    ///
+    /// A secret that is made is no news: whoever is refused is looked up again. Neither is a hash
+    /// that was made anew, since the old one stands for the same secret. With a salt such news would
+    /// cost most: nobody could tell whose secret it is, and every node would doubt all it knows.
     ///
     /// It looks for the collections in its log. The rest is computed for what it found there:
     /// MongoDB 6 fails over some conditions when it tries to make them a search of the log, too.
@@ -104,15 +108,19 @@ impl MongoStores {
         let fields = doc! { "$map": { "input": { "$objectToArray": updated }, "in": "$$this.k" } };
         let is_note = doc! { "$and": [
             { "$eq": ["$operationType", "update"] },
-            { "$setIsSubset": [fields, ["last_login", "last_used"]] },
+            // Only secrets have a hash.
+            { "$setIsSubset": [fields, ["last_login", "last_used", "hash"]] },
             { "$eq": ["$updateDescription.removedFields", []] },
         ] };
         let is_forgotten = doc! { "$and": [
             { "$eq": ["$operationType", "delete"] },
             { "$in": ["$ns.coll", [REVOKED_TOKENS, REVOKED_CLIENTS]] },
         ] };
+        let is_of_secrets = doc! { "$eq": ["$ns.coll", { "$literal": self.credentials() }] };
+        let is_new_secret =
+            doc! { "$and": [{ "$eq": ["$operationType", "insert"] }, is_of_secrets.clone()] };
         let is_foreign = doc! { "$and": [
-            { "$eq": ["$ns.coll", { "$literal": self.credentials() }] },
+            is_of_secrets,
             { "$eq": [{ "$type": "$documentKey" }, "object"] },
             { "$eq": [{ "$type": "$documentKey._id.client" }, "missing"] },
         ] };
@@ -126,7 +134,9 @@ impl MongoStores {
                 "operationType": 1,
                 "ns.coll": 1,
                 "documentKey._id": 1,
-                "is_told": { "$not": [{ "$or": [is_note, is_forgotten, is_foreign] }] },
+                "is_told": { "$not": [
+                    { "$or": [is_note, is_new_secret, is_forgotten, is_foreign] },
+                ] },
             } },
             doc! { "$match": { "is_told": true } },
         ]

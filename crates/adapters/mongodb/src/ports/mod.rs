@@ -8,5 +8,6 @@ mod credential_repository;
 mod health_probe;
 mod key_repository;
 mod login_ledger;
+mod reference_token_repository;
 mod replay_guard;
 mod token_repository;

@@ -34,6 +34,7 @@ macro_rules! suites_on {
             credential_repository,
             key_repository,
             login_ledger,
+            reference_token_repository,
             replay_guard,
             token_repository,
         })+
@@ -105,6 +106,7 @@ async fn make(node: &MongoStores, change: Change, turn: u32) {
         Change::Secrets(id) => {
             let secret = credential(&format!("s{turn}"));
             assert!(port::CredentialRepository::insert(node, &id, &secret).await.unwrap());
+            assert!(port::CredentialRepository::remove(node, &id, &secret.id).await.unwrap());
         }
         Change::Token(id) => node.revoke(&id, later(u64::from(turn))).await.unwrap(),
         Change::Tokens(id) => {

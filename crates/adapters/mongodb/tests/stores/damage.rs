@@ -1,11 +1,11 @@
 //! Whoever changed the database by hand is told, and nothing half-read is believed.
 
-use contract::sample::{NOW, client, client_id, credential, later};
+use contract::sample::{NOW, client, client_id, credential, full_client, later};
 use domain::port::{
     self, ClientDirectory as _, ClientQuery, ClientRepository as _, KeyRepository as _,
     TokenRepository as _,
 };
-use domain::{Fault, FaultKind, TokenDigest};
+use domain::{ClientSettings, Fault, FaultKind, TokenDigest};
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
 
@@ -34,6 +34,9 @@ async fn a_client_that_cannot_be_true_is_corrupt() {
         ("audience", "{".into()),
         ("scope", "a  b".into()),
         ("allowed_custom_claims", "[\"iss\"]".into()),
+        ("settings", "[]".into()),
+        ("settings", "{\"access_token_format\":\"hunter2\"}".into()),
+        ("settings", Bson::Null),
         ("metadata", "[]".into()),
         ("metadata", "{\"a\":1,\"a\":2}".into()),
         ("metadata", doc! { "a": 1 }.into()),
@@ -67,6 +70,33 @@ async fn a_client_without_a_field_is_corrupt() {
         assert_corrupt(node.find(&client_id("billing")).await, field);
         assert!(node.remove(&client_id("billing")).await.unwrap());
     }
+}
+
+/// An earlier release knew no settings, and may still write beside us.
+#[tokio::test]
+async fn a_client_without_settings_leaves_everything_to_the_service() {
+    let (node, scratch) = stores(Deployment::Standalone).await;
+    node.insert(&full_client("billing")).await.unwrap();
+    let all = scratch.collection("tokenwright_clients").await;
+    all.update_one(doc! {}, doc! { "$unset": { "settings": "" } }).await.unwrap();
+
+    let found = node.find(&client_id("billing")).await.unwrap().unwrap();
+
+    assert_eq!(found.settings, ClientSettings::default());
+}
+
+#[tokio::test]
+async fn a_setting_that_cannot_be_true_is_named() {
+    let (node, scratch) = stores(Deployment::Standalone).await;
+    node.insert(&client("billing")).await.unwrap();
+    let damage = "{\"access_token_lifetime\":-1,\"x\":\"hunter2\"}";
+    set(&scratch, "tokenwright_clients", "settings", damage.into()).await;
+
+    let outcome = node.find(&client_id("billing")).await;
+
+    let said = outcome.as_ref().unwrap_err().explained();
+    assert!(said.contains("settings: access_token_lifetime"), "{said}");
+    assert_corrupt(outcome, "settings");
 }
 
 #[tokio::test]
@@ -190,7 +220,7 @@ async fn fields_that_nobody_knows_are_passed_over() {
     assert_eq!(digest, Some(TokenDigest([7; 32])));
 }
 
-async fn set(scratch: &Scratch, collection: &str, field: &str, value: Bson) {
+pub(crate) async fn set(scratch: &Scratch, collection: &str, field: &str, value: Bson) {
     let all = scratch.collection(collection).await;
     let changed = all.update_one(Document::new(), doc! { "$set": { field: value } }).await.unwrap();
     assert_eq!(changed.modified_count, 1, "{collection} {field}");
@@ -200,7 +230,7 @@ fn everybody(search: Option<&str>) -> ClientQuery {
     ClientQuery { after: None, limit: 10, search: search.map(str::to_owned) }
 }
 
-fn assert_corrupt<T>(outcome: Result<T, Fault>, what: &str) {
+pub(crate) fn assert_corrupt<T>(outcome: Result<T, Fault>, what: &str) {
     let fault = outcome.err().unwrap_or_else(|| panic!("{what} is believed"));
     assert_eq!(fault.kind(), FaultKind::Corrupt, "{what}: {}", fault.explained());
     assert!(!fault.explained().contains("hunter2"), "{what}: {}", fault.explained());

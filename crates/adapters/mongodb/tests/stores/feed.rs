@@ -8,9 +8,9 @@ use domain::port::{
     self, ChangeFeed as _, ChangeListener, ClientRepository as _, KeyRepository as _,
     LoginLedger as _, ReplayGuard as _, TokenRepository as _,
 };
-use domain::{Change, Fault, FaultKind, Login, SecretUse};
+use domain::{Change, ClientId, Fault, FaultKind, Login, SecretHash, SecretUse};
 use futures_util::future::{Either, select};
-use mongodb::bson::doc;
+use mongodb::bson::{DateTime, doc};
 use testbed::mongodb::MongoServer;
 use testbed::replica_set::initiate;
 use tokio::time::{Duration, Instant, sleep, timeout};
@@ -96,6 +96,37 @@ async fn tells_nothing_that_nobody_remembers() {
     .await;
 
     assert_eq!(told, []);
+}
+
+/// Whoever is refused is looked up again, and a hash made anew stands for the same secret. With a
+/// salt this is all the more worth: there each change makes every node doubt all it knows.
+#[tokio::test]
+async fn a_secret_that_is_made_or_hashed_anew_is_no_news_and_one_that_ends_is() {
+    for is_salted in [false, true] {
+        let (plain, scratch) = stores(Deployment::ReplicaSet).await;
+        let node = if is_salted { scratch.salted().await } else { plain };
+        let secrets: &dyn port::CredentialRepository = &node;
+        let [a, b] = ["a", "b"].map(client_id);
+        let made = credential("s1");
+
+        let told = told_during(&node, async {
+            assert!(secrets.insert(&a, &made).await.unwrap());
+            assert!(secrets.insert(&b, &made).await.unwrap());
+            let hash = SecretHash::new("$x$");
+            assert!(secrets.rehash(&a, &made.id, &made.hash, &hash).await.unwrap());
+            let all = scratch.collection("credentials").await;
+            let both = doc! { "$set": { "hash": "$y$", "last_used": DateTime::now() } };
+            all.update_many(doc! {}, both).await.unwrap();
+            // From here on it is news.
+            assert!(secrets.expire(&a, &made.id, later(60)).await.unwrap());
+            assert!(secrets.remove(&b, &made.id).await.unwrap());
+            secrets.remove_all(&a).await.unwrap();
+        });
+        let named = |id: &ClientId| {
+            if is_salted { Change::Unknown } else { Change::Secrets(id.clone()) }
+        };
+        assert_eq!(told.await, [&a, &b, &a].map(named));
+    }
 }
 
 #[tokio::test]

@@ -3,21 +3,27 @@
 use adapter_mongodb::{MongoOptions, MongoStores};
 use contract::sample::{NOW, client, client_id, credential, full_credential, later, token_id};
 use domain::port::{
-    self, ClientDirectory as _, ClientQuery, ClientRepository as _, LoginLedger as _,
-    ReplayGuard as _, TokenRepository as _,
+    self, ClientDirectory as _, ClientQuery, ClientRepository, InsertClientError, LoginLedger as _,
+    ReferenceTokenRepository, ReplayGuard as _, TokenRepository as _,
 };
-use domain::{Client, Login, Revision, SecretHash, SecretUse, Timestamp};
+use domain::{Client, Login, ReferenceToken, Revision, SecretHash, SecretUse, Timestamp};
 use futures_util::TryStreamExt as _;
 use futures_util::future::join_all;
 use mongodb::bson::{DateTime, Document, doc};
+use mongodb::options::IndexOptions;
 use testbed::mongodb::MongoServer;
 use tokio::time::{Duration, sleep};
 
+use crate::reference_tokens::{digest, reference_token};
 use crate::scratch::{Scratch, stores};
 use crate::servers::Deployment;
 
-const FORGETTING: [&str; 3] =
-    ["tokenwright_revoked_clients", "tokenwright_revoked_tokens", "tokenwright_used_assertions"];
+const FORGETTING: [(&str, &str); 4] = [
+    ("tokenwright_reference_tokens", "expires_at"),
+    ("tokenwright_revoked_clients", "until"),
+    ("tokenwright_revoked_tokens", "until"),
+    ("tokenwright_used_assertions", "until"),
+];
 
 #[tokio::test]
 async fn nodes_that_prepare_at_once_do_not_meet() {
@@ -30,13 +36,13 @@ async fn nodes_that_prepare_at_once_do_not_meet() {
         }
         scratch.node().await.prepare().await.unwrap();
 
-        for collection in FORGETTING {
+        for (collection, end) in FORGETTING {
             let all = scratch.collection(collection).await;
             let indexes: Vec<_> = all.list_indexes().await.unwrap().try_collect().await.unwrap();
-            let [id, until] = <[_; 2]>::try_from(indexes).unwrap();
+            let [id, ending] = <[_; 2]>::try_from(indexes).unwrap();
             assert_eq!(id.keys, doc! { "_id": 1 });
-            assert_eq!(until.keys, doc! { "until": 1 });
-            assert_eq!(until.options.unwrap().expire_after, Some(Duration::from_mins(15)));
+            assert_eq!(ending.keys, doc! { end: 1 });
+            assert_eq!(ending.options.unwrap().expire_after, Some(Duration::from_mins(15)));
         }
     }
 }
@@ -52,6 +58,46 @@ async fn an_index_that_is_not_ours_is_somebodys_to_look_at() {
     let fault = scratch.node().await.prepare().await.unwrap_err();
 
     assert_eq!(fault.kind(), domain::FaultKind::Corrupt, "{}", fault.explained());
+}
+
+/// Taken is an id, and nothing else: what an index of an operator's allows only once may be free all
+/// the same, and nobody has it under that id.
+#[tokio::test]
+async fn what_another_index_forbids_is_not_taken() {
+    let (node, scratch) = stores(Deployment::Standalone).await;
+    let id = client_id("a");
+    let secrets: &dyn port::CredentialRepository = &node;
+    ClientRepository::insert(&node, &client("a")).await.unwrap();
+    assert!(secrets.insert(&id, &credential("s1")).await.unwrap());
+    assert!(node.burn(&id, &token_id("j1"), later(60), NOW).await.unwrap());
+    // All of the samples have these in common.
+    for (collection, field) in [
+        ("tokenwright_clients", "state"),
+        ("credentials", "created_at"),
+        ("tokenwright_used_assertions", "until"),
+    ] {
+        let unique = IndexOptions::builder().unique(true).name("of the operator".to_owned());
+        let keys = doc! { field: -1 };
+        let index = mongodb::IndexModel::builder().keys(keys).options(unique.build()).build();
+        scratch.collection(collection).await.create_index(index).await.unwrap();
+    }
+
+    let refused = ClientRepository::insert(&node, &client("b")).await.unwrap_err();
+    let InsertClientError::Fault(of_client) = refused else { panic!("{refused:?}") };
+    for fault in [
+        of_client,
+        secrets.insert(&id, &credential("s2")).await.unwrap_err(),
+        node.burn(&id, &token_id("j2"), later(60), NOW).await.unwrap_err(),
+    ] {
+        assert_eq!(fault.kind(), domain::FaultKind::Corrupt, "{}", fault.explained());
+        assert!(fault.explained().contains("of the operator"), "{}", fault.explained());
+    }
+
+    // And what is taken is, whatever else forbids it.
+    let taken = ClientRepository::insert(&node, &client("a")).await.unwrap_err();
+    assert!(matches!(taken, InsertClientError::AlreadyExists), "{taken:?}");
+    assert!(!secrets.insert(&id, &credential("s1")).await.unwrap());
+    assert!(!node.burn(&id, &token_id("j1"), later(60), NOW).await.unwrap());
 }
 
 #[tokio::test]
@@ -71,12 +117,15 @@ async fn the_server_forgets_what_has_ended_but_not_at_once() {
         assert!(node.burn(&id, &token_id(name), until, now).await.unwrap());
         node.revoke(&token_id(name), until).await.unwrap();
         node.revoke_client(&client_id(name), NOW, until).await.unwrap();
+        let token = ReferenceToken { expires_at: until, ..reference_token() };
+        assert!(ReferenceTokenRepository::insert(&node, &digest(name), &token).await.unwrap());
     }
 
     let is_forgotten = async {
         while node.is_revoked(&token_id("old")).await.unwrap()
             || node.client_revoked_until(&client_id("old")).await.unwrap().is_some()
             || !node.burn(&id, &token_id("old"), later(60), now).await.unwrap()
+            || ReferenceTokenRepository::find(&node, &digest("old")).await.unwrap().is_some()
         {
             sleep(Duration::from_millis(100)).await;
         }
@@ -87,6 +136,8 @@ async fn the_server_forgets_what_has_ended_but_not_at_once() {
         assert!(node.is_revoked(&token_id(name)).await.unwrap(), "{name}");
         assert!(!node.burn(&id, &token_id(name), later(60), now).await.unwrap(), "{name}");
         assert_eq!(node.client_revoked_until(&client_id(name)).await.unwrap(), Some(NOW));
+        let found = ReferenceTokenRepository::find(&node, &digest(name)).await.unwrap();
+        assert!(found.is_some(), "{name}");
     }
 }
 
@@ -96,14 +147,16 @@ async fn nothing_is_looked_for_without_an_index() {
     let id = client_id("c50");
     for n in 0..100 {
         let id = format!("c{n}");
-        node.insert(&client(&id)).await.unwrap();
+        ClientRepository::insert(&node, &client(&id)).await.unwrap();
+        let token = digest(&format!("r{n}"));
+        ReferenceTokenRepository::insert(&node, &token, &reference_token()).await.unwrap();
         let id = client_id(&id);
         port::CredentialRepository::insert(&node, &id, &credential("s1")).await.unwrap();
     }
     let database = scratch.database().await;
     database.run_command(doc! { "profile": 2 }).await.unwrap();
 
-    node.find(&id).await.unwrap();
+    ClientRepository::find(&node, &id).await.unwrap();
     let renewed = Client { revision: Revision(2), ..client("c50") };
     node.update(&renewed, Revision::FIRST).await.unwrap();
     let page = ClientQuery { after: Some(id.clone()), limit: 3, search: None };
@@ -113,13 +166,15 @@ async fn nothing_is_looked_for_without_an_index() {
     use_the_secrets(&node).await;
     node.is_revoked(&token_id("t1")).await.unwrap();
     node.client_revoked_until(&id).await.unwrap();
-    node.remove(&id).await.unwrap();
+    ReferenceTokenRepository::find(&node, &digest("r50")).await.unwrap();
+    ReferenceTokenRepository::remove(&node, &digest("r50")).await.unwrap();
+    ClientRepository::remove(&node, &id).await.unwrap();
 
     database.run_command(doc! { "profile": 0 }).await.unwrap();
     let profile = database.collection::<Document>("system.profile");
     let looked = doc! { "planSummary": { "$exists": true } };
     let looked: Vec<_> = profile.find(looked).await.unwrap().try_collect().await.unwrap();
-    assert!(13 <= looked.len(), "{looked:#?}");
+    assert!(15 <= looked.len(), "{looked:#?}");
     for look in looked {
         let plan = look.get_str("planSummary").unwrap();
         assert!(["IDHACK", "IXSCAN { _id: 1 }", "EOF"].contains(&plan), "{look:#?}");

@@ -17,6 +17,7 @@ mod feed;
 mod indexes;
 mod load;
 mod outage;
+mod reference_tokens;
 mod scratch;
 mod servers;
 mod tls;

@@ -34,7 +34,7 @@ pub trait Engine: Send + Sync + 'static {
     const RECORD_USES: &'static str;
 
     /// Each deletes at most `$2` rows of one table that ended at `$1` or earlier.
-    const SWEEPS: [&'static str; 3];
+    const SWEEPS: [&'static str; 4];
 
     /// The rows that a statement yields.
     ///

@@ -177,17 +177,21 @@ impl Engine for Postgres {
         where credentials.sequence = locked.sequence
         and (credentials.last_used is null or credentials.last_used < locked.moment)";
 
-    // `skip locked`: another node may sweep too, or burn an expired id anew.
-    const SWEEPS: [&'static str; 3] = [
+    // `skip locked`: another node may sweep too, or burn an expired id anew. The order keeps the
+    // planner to the index even where it believes that most of a large table has ended.
+    const SWEEPS: [&'static str; 4] = [
         "delete from used_assertions where until <= $1 and (client, id) in
             (select client, id from used_assertions where until <= $1
-             limit $2 for update skip locked)",
+             order by until limit $2 for update skip locked)",
         "delete from revoked_tokens where until <= $1 and id in
             (select id from revoked_tokens where until <= $1
-             limit $2 for update skip locked)",
+             order by until limit $2 for update skip locked)",
         "delete from revoked_clients where until <= $1 and client in
             (select client from revoked_clients where until <= $1
-             limit $2 for update skip locked)",
+             order by until limit $2 for update skip locked)",
+        "delete from reference_tokens where expires_at <= $1 and digest in
+            (select digest from reference_tokens where expires_at <= $1
+             order by expires_at limit $2 for update skip locked)",
     ];
 
     async fn read<R: FromEitherRow>(

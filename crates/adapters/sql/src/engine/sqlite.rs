@@ -134,13 +134,15 @@ impl Engine for Sqlite {
         where credentials.client_id = used.client and credentials.id = used.secret
         and (credentials.last_used is null or credentials.last_used < used.moment)";
 
-    const SWEEPS: [&'static str; 3] = [
+    const SWEEPS: [&'static str; 4] = [
         "delete from used_assertions where until <= $1 and (client, id) in
             (select client, id from used_assertions where until <= $1 limit $2)",
         "delete from revoked_tokens where until <= $1 and id in
             (select id from revoked_tokens where until <= $1 limit $2)",
         "delete from revoked_clients where until <= $1 and client in
             (select client from revoked_clients where until <= $1 limit $2)",
+        "delete from reference_tokens where rowid in
+            (select rowid from reference_tokens where expires_at <= $1 limit $2)",
     ];
 
     async fn read<R: FromEitherRow>(

@@ -13,16 +13,17 @@ const FIND: &str = select_clients!("where id = $1");
 const INSERT: &str = "
     insert into clients (
         id, name, state, authentication, keys, capabilities, permissions, audience, scope,
-        allowed_custom_claims, metadata, informative, created_at, updated_at, revision, last_login
-    ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+        allowed_custom_claims, metadata, informative, created_at, updated_at, revision, settings,
+        last_login
+    ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
     on conflict (id) do nothing";
 
 const UPDATE: &str = "
     update clients set
         name = $2, state = $3, authentication = $4, keys = $5, capabilities = $6,
         permissions = $7, audience = $8, scope = $9, allowed_custom_claims = $10, metadata = $11,
-        informative = $12, created_at = $13, updated_at = $14, revision = $15
-    where id = $1 and revision = $16";
+        informative = $12, created_at = $13, updated_at = $14, revision = $15, settings = $16
+    where id = $1 and revision = $17";
 
 const REMOVE: &str = "delete from clients where id = $1";
 

@@ -4,12 +4,13 @@ use std::error::Error;
 use std::str::FromStr;
 
 use domain::{
-    Audience, ClaimName, Client, Fault, InformativeMetadata, JsonObject, Permission, PublicJwk,
-    Revision, Scope,
+    Audience, ClaimName, Client, ClientSettings, Fault, InformativeMetadata, JsonObject,
+    Permission, PublicJwk, Revision, Scope,
 };
 use serde_json::Value;
 use sqlx::FromRow;
 
+use super::json::{object, parse_object};
 use crate::Argument;
 use crate::number::{believed, believed_moment, kept, kept_moment};
 
@@ -21,7 +22,7 @@ macro_rules! select_clients {
         concat!(
             "select id, name, state, authentication, keys, capabilities, permissions, audience,
                 scope, allowed_custom_claims, metadata, informative, created_at, updated_at,
-                last_login, revision
+                last_login, revision, settings
             from clients ",
             $clause
         )
@@ -49,11 +50,12 @@ pub(crate) struct ClientRow {
     updated_at: i64,
     last_login: Option<i64>,
     revision: i64,
+    settings: String,
 }
 
 impl ClientRow {
     /// The columns in the order of the table, but for `last_login`, which comes last.
-    pub(crate) fn arguments(&self) -> [Argument<'_>; 16] {
+    pub(crate) fn arguments(&self) -> [Argument<'_>; 17] {
         [
             (&self.id).into(),
             (&self.name).into(),
@@ -70,6 +72,7 @@ impl ClientRow {
             self.created_at.into(),
             self.updated_at.into(),
             self.revision.into(),
+            (&self.settings).into(),
             self.last_login.into(),
         ]
     }
@@ -97,6 +100,7 @@ impl From<&Client> for ClientRow {
             updated_at: kept_moment(client.updated_at),
             last_login: client.last_login.map(kept_moment),
             revision: kept(client.revision.0),
+            settings: object(&client.settings.to_json()),
         }
     }
 }
@@ -117,6 +121,7 @@ impl TryFrom<ClientRow> for Client {
             audience: parse_all(&row.audience)?,
             scope: parse_scope(&row.scope)?,
             allowed_custom_claims: parse_all(&row.allowed_custom_claims)?,
+            settings: parse_settings(&row.settings)?,
             metadata: row.metadata.as_deref().map(parse_object).transpose()?,
             informative: InformativeMetadata::take_from(&mut informative)
                 .map_err(Fault::corrupt)?,
@@ -132,10 +137,6 @@ fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     texts.collect::<Value>().to_string()
 }
 
-fn object(object: &JsonObject) -> String {
-    Value::Object(object.clone()).to_string()
-}
-
 fn parse<T: FromStr<Err: Error + Send + Sync + 'static>>(raw: &str) -> Result<T, Fault> {
     raw.parse().map_err(Fault::corrupt)
 }
@@ -149,10 +150,6 @@ where
     texts.iter().map(|text| parse(text)).collect()
 }
 
-fn parse_object(raw: &str) -> Result<JsonObject, Fault> {
-    domain::parse_object(raw.as_bytes()).map_err(Fault::corrupt)
-}
-
 fn parse_keys(raw: &str) -> Result<Vec<PublicJwk>, Fault> {
     let keys: Vec<JsonObject> = serde_json::from_str(raw).map_err(Fault::corrupt)?;
     keys.iter().map(|key| PublicJwk::parse(key).map_err(Fault::corrupt)).collect()
@@ -163,4 +160,10 @@ fn parse_scope(raw: &str) -> Result<Scope, Fault> {
         "" => Ok(Scope::default()),
         raw => parse(raw),
     }
+}
+
+fn parse_settings(raw: &str) -> Result<ClientSettings, Fault> {
+    let named = |error: &dyn Error| Fault::corrupt(format!("settings: {error}"));
+    let object = domain::parse_object(raw.as_bytes()).map_err(|error| named(&error))?;
+    ClientSettings::parse(&object).map_err(|error| named(&error))
 }

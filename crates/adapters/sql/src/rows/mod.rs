@@ -2,8 +2,11 @@
 
 mod client;
 pub(crate) mod credential;
+mod json;
+mod reference_token;
 pub(crate) mod signing_keys;
 
 pub(crate) use client::{ClientRow, select_clients};
 pub(crate) use credential::CredentialRow;
+pub(crate) use reference_token::ReferenceTokenRow;
 pub(crate) use signing_keys::SigningKeysRow;

@@ -2,118 +2,34 @@
 
 use std::collections::HashSet;
 
-use adapter_sql::{Engine, MigrationError, Stores};
-use contract::sample::{NOW, client, client_id, credential, later, parsed, secret_id, token_id};
+use adapter_sql::{Engine, Stores};
+use contract::sample::{
+    NOW, client, client_id, credential, later, metadata, parsed, secret_id, token_id,
+};
 use domain::port::{
     self, ClientDirectory as _, ClientQuery, ClientRepository as _, HealthProbe as _,
     KeyRepository as _, LoginLedger as _, ReplayGuard as _, TokenRepository as _,
 };
 use domain::{
-    Client, Fault, FaultKind, KeyState, Login, PrivateKeyPem, Revision, SecretUse,
+    Client, Fault, FaultKind, KeyState, Login, PrivateKeyPem, ReferenceToken, Revision, SecretUse,
     SigningAlgorithm, SigningKey, TokenDigest,
 };
 use futures_util::future::join_all;
 
-use crate::scratch::{Scratch, stores};
-
-macro_rules! on_both {
-    ($($case:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test]
-            async fn $case() { super::$case::<crate::scratch::SqliteFile>().await; })+
-        }
-        mod postgres {
-            $(#[tokio::test]
-            async fn $case() { super::$case::<crate::scratch::PgDatabase>().await; })+
-        }
-    };
-}
+use crate::scratch::{Scratch, on_both, stores};
 
 on_both! {
-    says_which_migrations_are_pending,
-    nodes_that_migrate_at_once_do_not_meet,
-    migrating_again_changes_nothing,
-    refuses_a_newer_schema,
-    refuses_a_migration_that_was_changed,
     everything_survives_a_restart,
     nodes_see_each_others_writes,
     of_two_nodes_one_burns,
     a_row_that_cannot_be_true_is_corrupt,
+    a_setting_that_cannot_be_true_is_named,
+    a_reference_token_that_cannot_be_true_is_corrupt,
     a_client_that_nobody_asks_for_harms_nobody,
-    sweeps_what_has_ended,
-    sweeps_more_than_fits_into_a_batch,
-    sweepers_and_writers_do_not_meet,
-    what_was_swept_may_be_burned_again,
     nodes_that_write_down_the_same_do_not_lock_each_other_out,
     a_check_of_a_database_that_works_says_so,
     a_closed_store_is_unavailable,
     does_not_betray_anything_in_a_debug_log,
-}
-
-/// The command that shows them changes nothing.
-async fn says_which_migrations_are_pending<S: Scratch>() {
-    let scratch = S::empty().await;
-    let node = scratch.node().await;
-
-    let pending = node.pending_migrations().await.unwrap();
-    assert_eq!(node.pending_migrations().await.unwrap(), pending);
-    node.migrate().await.unwrap();
-
-    assert_eq!(pending.first().unwrap().version, 1);
-    assert_eq!(pending.first().unwrap().description, "initial");
-    assert_eq!(node.pending_migrations().await.unwrap(), []);
-    assert!(node.migrations().await.unwrap().iter().all(|it| it.is_applied));
-}
-
-/// Eight nodes on one database without a schema.
-async fn nodes_that_migrate_at_once_do_not_meet<S: Scratch>() {
-    for _ in 0..3 {
-        let scratch = S::empty().await;
-
-        let outcomes = join_all((0..8).map(async |_| scratch.node().await.migrate().await)).await;
-
-        for outcome in outcomes {
-            outcome.unwrap();
-        }
-        let node = scratch.node().await;
-        assert_eq!(node.pending_migrations().await.unwrap(), []);
-        assert_eq!(node.load().await.unwrap().revision, 0);
-    }
-}
-
-/// Each start migrates.
-async fn migrating_again_changes_nothing<S: Scratch>() {
-    let (node, scratch) = stores::<S>().await;
-    node.insert(&client("billing")).await.unwrap();
-
-    scratch.node().await.migrate().await.unwrap();
-
-    assert!(node.find(&client_id("billing")).await.unwrap().is_some());
-}
-
-/// After a release that was taken back.
-async fn refuses_a_newer_schema<S: Scratch>() {
-    let (node, scratch) = stores::<S>().await;
-    let newer = "insert into _sqlx_migrations
-        (version, description, success, checksum, execution_time)
-        select 9999, 'of tomorrow', success, checksum, 0 from _sqlx_migrations where version = 1";
-    scratch.execute(newer).await;
-
-    for refused in [node.migrate().await, node.pending_migrations().await.map(drop)] {
-        let error = refused.unwrap_err();
-        assert!(matches!(error, MigrationError::Newer { version: 9999 }), "{error:?}");
-        assert!(error.to_string().contains("newer release"));
-    }
-}
-
-/// Nobody knows what such a database looks like.
-async fn refuses_a_migration_that_was_changed<S: Scratch>() {
-    let (node, scratch) = stores::<S>().await;
-    scratch.execute("update _sqlx_migrations set checksum = substr(checksum, 2)").await;
-
-    let error = node.migrate().await.unwrap_err();
-
-    assert!(matches!(error, MigrationError::Changed { version: 1 }), "{error:?}");
 }
 
 /// One of each kind.
@@ -127,6 +43,8 @@ async fn everything_survives_a_restart<S: Scratch>() {
     assert!(node.burn(&id, &token_id("j1"), later(60), NOW).await.unwrap());
     node.store(0, &[signing_key()]).await.unwrap();
     port::BootstrapRepository::claim(&node, &TokenDigest([7; 32])).await.unwrap();
+    let (digest, reference) = reference_token();
+    port::ReferenceTokenRepository::insert(&node, &digest, &reference).await.unwrap();
     node.close().await;
 
     let node = scratch.node().await;
@@ -138,6 +56,8 @@ async fn everything_survives_a_restart<S: Scratch>() {
     assert!(!node.burn(&id, &token_id("j1"), later(60), NOW).await.unwrap());
     assert_eq!(node.load().await.unwrap().revision, 1);
     assert!(!port::BootstrapRepository::claim(&node, &TokenDigest([8; 32])).await.unwrap());
+    let found = port::ReferenceTokenRepository::find(&node, &digest).await.unwrap();
+    assert_eq!(found, Some(reference));
 }
 
 /// Two processes share one database.
@@ -184,6 +104,9 @@ async fn a_row_that_cannot_be_true_is_corrupt<S: Scratch>() {
         "update clients set audience = '{'",
         "update clients set scope = 'a  b'",
         "update clients set allowed_custom_claims = '[\"iss\"]'",
+        "update clients set settings = ''",
+        "update clients set settings = '[]'",
+        "update clients set settings = '{\"default_scope\":\"a  b\"}'",
         "update clients set metadata = '[]'",
         "update clients set metadata = '{\"a\":1,\"a\":2}'",
         "update clients set informative = '{\"tos_uri\":7}'",
@@ -216,6 +139,46 @@ async fn a_row_that_cannot_be_true_is_corrupt<S: Scratch>() {
     assert_corrupt(node.load().await, "no signing keys");
 }
 
+/// So that whoever looks knows where to look.
+async fn a_setting_that_cannot_be_true_is_named<S: Scratch>() {
+    let (node, scratch) = stores::<S>().await;
+    node.insert(&client("billing")).await.unwrap();
+    for (kept, named) in [
+        (r#"{"access_token_lifetime":-1,"x":"hunter2"}"#, "settings: access_token_lifetime"),
+        (r#"{"access_token_format":"hunter2"}"#, "settings: access_token_format"),
+        ("hunter2", "settings: "),
+    ] {
+        scratch.execute(&format!("update clients set settings = '{kept}'")).await;
+
+        let fault = node.find(&client_id("billing")).await.unwrap_err();
+
+        assert_eq!(fault.kind(), FaultKind::Corrupt);
+        assert!(fault.explained().contains(named), "{}", fault.explained());
+        assert!(!fault.explained().contains("hunter2"), "{}", fault.explained());
+    }
+}
+
+/// Nobody gets in with half a token.
+async fn a_reference_token_that_cannot_be_true_is_corrupt<S: Scratch>() {
+    let (node, scratch) = stores::<S>().await;
+    let (digest, token) = reference_token();
+    for damage in [
+        "update reference_tokens set client = ''",
+        "update reference_tokens set expires_at = -1",
+        "update reference_tokens set claims = ''",
+        "update reference_tokens set claims = 'null'",
+        "update reference_tokens set claims = '{\"sub\":\"a\",\"sub\":\"b\"}'",
+    ] {
+        port::ReferenceTokenRepository::insert(&node, &digest, &token).await.unwrap();
+        scratch.execute(damage).await;
+
+        let found = port::ReferenceTokenRepository::find(&node, &digest).await;
+
+        assert_corrupt(found, damage);
+        assert!(port::ReferenceTokenRepository::remove(&node, &digest).await.unwrap());
+    }
+}
+
 /// Damage stays where it is.
 async fn a_client_that_nobody_asks_for_harms_nobody<S: Scratch>() {
     let (node, scratch) = stores::<S>().await;
@@ -226,83 +189,13 @@ async fn a_client_that_nobody_asks_for_harms_nobody<S: Scratch>() {
     assert_eq!(client_of(&node, "good").await, Some(client("good")));
 }
 
-/// What ended at the very moment is gone, what ends later stays.
-async fn sweeps_what_has_ended<S: Scratch>() {
-    let (node, _scratch) = stores::<S>().await;
-    let id = client_id("a");
-    for (jti, until) in [("old", later(60)), ("young", later(61))] {
-        node.revoke(&token_id(jti), until).await.unwrap();
-        node.revoke_client(&client_id(jti), NOW, until).await.unwrap();
-        assert!(node.burn(&id, &token_id(jti), until, NOW).await.unwrap());
-    }
-
-    assert_eq!(node.sweep(later(59)).await.unwrap(), 0);
-    assert_eq!(node.sweep(later(60)).await.unwrap(), 3);
-    assert_eq!(node.sweep(later(60)).await.unwrap(), 0);
-
-    assert!(!node.is_revoked(&token_id("old")).await.unwrap());
-    assert!(node.is_revoked(&token_id("young")).await.unwrap());
-    assert_eq!(node.client_revoked_until(&client_id("old")).await.unwrap(), None);
-    assert_eq!(node.client_revoked_until(&client_id("young")).await.unwrap(), Some(NOW));
-    assert!(!node.burn(&id, &token_id("young"), later(61), NOW).await.unwrap());
-}
-
-/// After a night without a sweep.
-async fn sweeps_more_than_fits_into_a_batch<S: Scratch>() {
-    let (node, scratch) = stores::<S>().await;
-    let many = "with recursive n (n) as (select 1 union all select n + 1 from n where n < 1234)
-        insert into used_assertions (client, id, until) select 'a', 'j' || n, 5 from n";
-    scratch.execute(many).await;
-
-    assert_eq!(node.sweep(NOW).await.unwrap(), 1234);
-}
-
-/// Several nodes sweep while others burn; nobody waits for nobody.
-async fn sweepers_and_writers_do_not_meet<S: Scratch>() {
-    let (node, scratch) = stores::<S>().await;
-    let other = scratch.node().await;
-    let many = "with recursive n (n) as (select 1 union all select n + 1 from n where n < 3000)
-        insert into used_assertions (client, id, until) select 'a', 'j' || n, 5 from n";
-    scratch.execute(many).await;
-
-    let sweeps = join_all([&node, &other, &node, &other].map(|node| node.sweep(NOW)));
-    let burns = join_all((1..=200).map(async |n| {
-        let id = token_id(&format!("j{}", n * 15));
-        node.burn(&client_id("a"), &id, later(60), NOW).await.unwrap()
-    }));
-    let (sweeps, burns) = tokio::join!(sweeps, burns);
-
-    // An id that was burned anew is burned: no sweep took it away.
-    assert!(burns.into_iter().all(|is_first| is_first));
-    for n in 1..=200 {
-        let id = token_id(&format!("j{}", n * 15));
-        assert!(!node.burn(&client_id("a"), &id, later(60), NOW).await.unwrap());
-    }
-    let swept: u64 = sweeps.into_iter().map(Result::unwrap).sum();
-    assert!((2800..=3000).contains(&swept), "{swept}");
-}
-
-/// Ended is ended, swept or not.
-async fn what_was_swept_may_be_burned_again<S: Scratch>() {
-    let (node, _scratch) = stores::<S>().await;
-    let (client, id) = (client_id("a"), token_id("j1"));
-    assert!(node.burn(&client, &id, later(60), NOW).await.unwrap());
-
-    assert!(!node.burn(&client, &id, later(120), later(59)).await.unwrap());
-    assert!(node.burn(&client, &id, later(120), later(60)).await.unwrap());
-    node.sweep(later(60)).await.unwrap();
-    assert!(!node.burn(&client, &id, later(120), later(60)).await.unwrap());
-    node.sweep(later(120)).await.unwrap();
-    assert!(node.burn(&client, &id, later(180), later(120)).await.unwrap());
-}
-
 /// Two nodes flush thousands of notes, in opposite order.
 async fn nodes_that_write_down_the_same_do_not_lock_each_other_out<S: Scratch>() {
     let (one, scratch) = stores::<S>().await;
     let other = scratch.node().await;
     let many = "with recursive n (n) as (select 1 union all select n + 1 from n where n < 1500)
         insert into clients select 'c' || n, 'c', 'PUBLIC', 'client_secret_basic', '[]', '[]',
-            '[]', '[]', '', '[]', null, '{}', 1, 1, null, 1 from n;
+            '[]', '[]', '', '[]', null, '{}', 1, 1, null, 1, '{}' from n;
         with recursive n (n) as (select 1 union all select n + 1 from n where n < 1500)
         insert into credentials (client_id, id, hash, created_at) select 'c' || n, 's', '$x', 1
             from n";
@@ -369,6 +262,12 @@ async fn client_of<E: Engine>(node: &Stores<E>, id: &str) -> Option<Client> {
 
 fn assert_corrupt<T>(outcome: Result<T, Fault>, what: &str) {
     assert_eq!(outcome.err().map(|fault| fault.kind()), Some(FaultKind::Corrupt), "{what}");
+}
+
+fn reference_token() -> (TokenDigest, ReferenceToken) {
+    let (client, claims) = (client_id("billing"), metadata());
+    let token = ReferenceToken { client, expires_at: later(60), claims };
+    (TokenDigest([9; 32]), token)
 }
 
 fn signing_key() -> SigningKey {

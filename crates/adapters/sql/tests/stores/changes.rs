@@ -7,9 +7,11 @@ use contract::change_feed::Rig;
 use contract::sample::{NOW, client, client_id, credential, later, secret_id};
 use domain::port::{
     ChangeFeed as _, ChangeListener, ClientRepository, CredentialRepository, KeyRepository as _,
-    LoginLedger as _, ReplayGuard as _, TokenRepository as _,
+    LoginLedger as _, ReferenceTokenRepository, ReplayGuard as _, TokenRepository as _,
 };
-use domain::{Change, FaultKind, Login, SecretUse};
+use domain::{
+    Change, FaultKind, Login, ReferenceToken, Revision, SecretHash, SecretUse, TokenDigest,
+};
 use testbed::forwarder::{Forwarder, Mood};
 use tokio::time::timeout;
 
@@ -43,6 +45,7 @@ async fn write(stores: &adapter_sql::PgStores, change: Change) {
         }
         Change::Secrets(id) => {
             CredentialRepository::insert(stores, &id, &credential("s")).await.unwrap();
+            CredentialRepository::remove(stores, &id, &secret_id("s")).await.unwrap();
         }
         Change::Token(id) => stores.revoke(&id, later(60)).await.unwrap(),
         Change::Tokens(id) => stores.revoke_client(&id, NOW, later(60)).await.unwrap(),
@@ -99,6 +102,76 @@ async fn who_was_here_is_no_news_and_what_an_operator_writes_is() {
 
     let told = heard.0.into_inner().unwrap();
     assert_eq!(told, [Change::Unknown, Change::Client(id)]);
+}
+
+/// Whoever is refused is looked up again, and a hash made anew stands for the same secret: only what
+/// ends is news.
+#[tokio::test]
+async fn a_secret_that_is_made_or_hashed_anew_is_no_news_and_one_that_ends_is() {
+    let (node, database) = stores::<PgDatabase>().await;
+    let [a, b, c] = ["a", "b", "c"].map(client_id);
+    let (id, made) = (secret_id("s"), credential("s"));
+    let heard = Heard::default();
+
+    let work = async {
+        heard.until(&Change::Unknown).await;
+        let secrets: &dyn CredentialRepository = &node;
+        for client in [&a, &b, &c] {
+            assert!(secrets.insert(client, &made).await.unwrap());
+        }
+        assert!(secrets.rehash(&a, &id, &made.hash, &SecretHash::new("$x$")).await.unwrap());
+        database.execute("update credentials set hash = '$y$', name = 'n', last_used = 1").await;
+        assert!(secrets.expire(&c, &id, later(60)).await.unwrap());
+        assert!(secrets.remove(&b, &id).await.unwrap());
+        secrets.remove_all(&a).await.unwrap();
+        heard.until(&Change::Secrets(a.clone())).await;
+    };
+    tokio::select! {
+        fault = node.follow(&heard) => panic!("{}", fault.explained()),
+        () = work => (),
+    }
+
+    let told = heard.0.into_inner().unwrap();
+    let [a, b, c] = [a, b, c].map(Change::Secrets);
+    assert_eq!(told, [Change::Unknown, c, b, a]);
+}
+
+/// A setting decides about tokens; a reference token is in no cache.
+#[tokio::test]
+async fn a_setting_is_news_and_a_reference_token_is_not() {
+    let (node, database) = stores::<PgDatabase>().await;
+    let [a, b] = ["a", "b"].map(client_id);
+    for id in [&a, &b] {
+        ClientRepository::insert(&node, &client(id.as_str())).await.unwrap();
+    }
+    let digest = TokenDigest([7; 32]);
+    let claims = contract::sample::metadata();
+    let token = ReferenceToken { client: b.clone(), expires_at: later(60), claims };
+    let heard = Heard::default();
+
+    let work = async {
+        heard.until(&Change::Unknown).await;
+        assert!(ReferenceTokenRepository::insert(&node, &digest, &token).await.unwrap());
+        assert!(ReferenceTokenRepository::remove(&node, &digest).await.unwrap());
+        let strict =
+            r#"update clients set settings = '{"strict_auth_method":true}' where id = 'a'"#;
+        database.execute(strict).await;
+        heard.until(&Change::Client(a.clone())).await;
+        let chosen = domain::Client {
+            settings: contract::sample::settings(),
+            revision: Revision(2),
+            ..client("b")
+        };
+        ClientRepository::update(&node, &chosen, Revision::FIRST).await.unwrap();
+        heard.until(&Change::Client(b.clone())).await;
+    };
+    tokio::select! {
+        fault = node.follow(&heard) => panic!("{}", fault.explained()),
+        () = work => (),
+    }
+
+    let told = heard.0.into_inner().unwrap();
+    assert_eq!(told, [Change::Unknown, Change::Client(a), Change::Client(b)]);
 }
 
 /// A feed that hears nothing any more says so.

@@ -23,6 +23,7 @@ macro_rules! suites_on {
             credential_repository,
             key_repository,
             login_ledger,
+            reference_token_repository,
             replay_guard,
             token_repository,
         })+

@@ -5,6 +5,8 @@
 mod both;
 mod changes;
 mod contract;
+mod migrations;
 mod postgres;
 mod scratch;
 mod sqlite;
+mod sweeps;

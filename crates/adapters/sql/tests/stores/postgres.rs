@@ -4,14 +4,14 @@ use std::error::Error as _;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use adapter_sql::{InvalidPgUrl, MigrationError, PgOptions, PgStores};
-use contract::sample::{NOW, client, client_id, later, token_id};
+use adapter_sql::{Engine as _, InvalidPgUrl, MigrationError, PgOptions, PgStores, Postgres};
+use contract::sample::{NOW, client, client_id, later, metadata, token_id};
 use domain::port::{
     self, ClientRepository as _, HealthProbe as _, InsertClientError, KeyRepository as _,
     ReplayGuard as _, TokenRepository as _,
 };
-use domain::{Fault, FaultKind};
-use sqlx::Connection as _;
+use domain::{Fault, FaultKind, ReferenceToken, TokenDigest};
+use sqlx::{AssertSqlSafe, Connection as _};
 use tokio::time::timeout;
 
 use crate::scratch::{PgDatabase, Scratch as _, stores};
@@ -160,6 +160,58 @@ async fn what_was_given_up_does_not_use_the_pool_up() {
         let found = node.find(&client_id(&id)).await.unwrap();
         assert!(given_up.is_err() || found.is_some());
         assert!(found.is_none_or(|found| found == client(&id)));
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_passes_over_a_row_that_somebody_holds() {
+    let (node, database) = stores::<PgDatabase>().await;
+    for number in [1, 2] {
+        let (client, claims) = (client_id("a"), metadata());
+        let token = ReferenceToken { client, expires_at: later(60), claims };
+        let digest = TokenDigest([number; 32]);
+        port::ReferenceTokenRepository::insert(&node, &digest, &token).await.unwrap();
+    }
+    let mut other = database.connect().await;
+    let mut holder = other.begin().await.unwrap();
+    let hold = "select digest from reference_tokens order by digest limit 1 for update";
+    sqlx::query(hold).execute(&mut *holder).await.unwrap();
+
+    assert_eq!(timeout(BOUND, node.sweep(later(60))).await.unwrap().unwrap(), 1);
+
+    holder.rollback().await.unwrap();
+    assert_eq!(node.sweep(later(60)).await.unwrap(), 1);
+}
+
+/// Else each batch of a sweep walks over whatever the earlier ones deleted: after a night without a
+/// sweep nearly everything has ended, and a planner that has no order to keep walks the table.
+#[tokio::test]
+async fn a_sweep_keeps_to_the_index_where_nearly_all_has_ended() {
+    let (_, database) = stores::<PgDatabase>().await;
+    let fill = |table: &str, columns: &str, values: &str| {
+        format!("insert into {table} ({columns}) select {values} from generate_series(1, 20000) n;")
+    };
+    let fill = [
+        fill("used_assertions", "client, id, until", "'a', 'j' || n, n"),
+        fill("revoked_tokens", "id, until", "'j' || n, n"),
+        fill("revoked_clients", "client, issued_until, until", "'c' || n, n, n"),
+        PgDatabase::expired_tokens(20_000) + "; vacuum analyze",
+    ];
+    for sql in fill.concat().split(';') {
+        database.execute(sql).await;
+    }
+    let mut connection = database.connect().await;
+
+    for sweep in Postgres::SWEEPS {
+        let explain = sweep.replace("$1", "19990").replace("$2", "500");
+        let explain = AssertSqlSafe(format!("explain {explain}"));
+        let plan: Vec<String> =
+            sqlx::query_scalar(explain).fetch_all(&mut connection).await.unwrap();
+        let plan = plan.join("\n");
+        // What the inner query walks is what carries the limit.
+        let (_, inner) = plan.split_once("LockRows").unwrap();
+        let walked = inner.lines().nth(1).unwrap();
+        assert!(walked.contains("Index Scan using"), "{plan}");
     }
 }
 

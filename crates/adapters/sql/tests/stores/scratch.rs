@@ -10,6 +10,22 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 use tempfile::TempDir;
 
+/// Each case as a test on either database.
+macro_rules! on_both {
+    ($($case:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $case() { super::$case::<crate::scratch::SqliteFile>().await; })+
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $case() { super::$case::<crate::scratch::PgDatabase>().await; })+
+        }
+    };
+}
+
+pub(crate) use on_both;
+
 /// A database that is gone when this is dropped.
 pub(crate) trait Scratch: Sized {
     /// What runs on it.
@@ -20,6 +36,12 @@ pub(crate) trait Scratch: Sized {
 
     /// One more node that uses the database.
     async fn node(&self) -> Stores<Self::Engine>;
+
+    /// Makes the schema of an earlier release.
+    async fn migrate_to(&self, version: i64);
+
+    /// The statement that makes so many reference tokens that ended long ago.
+    fn expired_tokens(many: u64) -> String;
 
     /// Runs statements behind the back of the stores.
     async fn execute(&self, sql: &str);
@@ -56,6 +78,21 @@ impl Scratch for SqliteFile {
 
     async fn node(&self) -> SqliteStores {
         SqliteStores::open(&self.options()).await.unwrap()
+    }
+
+    async fn migrate_to(&self, version: i64) {
+        let options = SqliteConnectOptions::new().filename(self.options().path);
+        let mut connection = options.connect().await.unwrap();
+        Sqlite::migrator().run_to(version, &mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    fn expired_tokens(many: u64) -> String {
+        format!(
+            "with recursive n (n) as (select 1 union all select n + 1 from n where n < {many})
+            insert into reference_tokens (digest, client, expires_at, claims)
+            select randomblob(32), 'a', n, '{{\"sub\":\"a\"}}' from n"
+        )
     }
 
     async fn execute(&self, sql: &str) {
@@ -105,6 +142,20 @@ impl Scratch for PgDatabase {
 
     async fn node(&self) -> PgStores {
         PgStores::new(&self.options()).unwrap()
+    }
+
+    async fn migrate_to(&self, version: i64) {
+        let mut connection = self.connect().await;
+        Postgres::migrator().run_to(version, &mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    fn expired_tokens(many: u64) -> String {
+        format!(
+            "with recursive n (n) as (select 1 union all select n + 1 from n where n < {many})
+            insert into reference_tokens (digest, client, expires_at, claims)
+            select sha256(n::text::bytea), 'a', n, '{{\"sub\":\"a\"}}' from n"
+        )
     }
 
     async fn execute(&self, sql: &str) {
