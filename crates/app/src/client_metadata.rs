@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use domain::{
     Audience, AuthenticationMethod, Capability, ClaimName, Client, ClientName, ClientState,
     InformativeMetadata, JsonObject, Permission, PublicJwk, Scope, SigningAlgorithm,
 };
 use serde_json::Value;
+
+use crate::settings_changes::{SETTINGS, SettingsChanges, check_default_scope};
 
 /// By what right something is said about a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,13 +22,17 @@ pub enum Authority {
     Management,
 }
 
-/// What the operator demands of registered keys.
+/// What the operator demands of registrations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistrationRules {
     /// The algorithms a registered key may be for.
     pub key_algorithms: Vec<SigningAlgorithm>,
     /// Whether a registered key must have a `kid`.
     pub is_key_id_required: bool,
+    /// The algorithms that tokens of a client may be signed with.
+    pub token_algorithms: Vec<SigningAlgorithm>,
+    /// How long tokens of a client may live at most.
+    pub longest_token_lifetime: Duration,
 }
 
 /// Why a registration or a change is refused: which member, and what is wrong with it.
@@ -68,6 +75,7 @@ pub struct ClientChanges {
     audience: Option<Vec<Audience>>,
     scope: Option<Scope>,
     allowed_custom_claims: Option<Vec<ClaimName>>,
+    settings: SettingsChanges,
     #[expect(clippy::option_option, reason = "absent, null and an object are three things")]
     metadata: Option<Option<JsonObject>>,
     informative: Option<InformativeMetadata>,
@@ -101,7 +109,8 @@ impl NewClient {
         rules: &RegistrationRules,
     ) -> Result<Self, InvalidMetadata> {
         if authority == Authority::Public
-            && let Some(member) = MANAGEMENT_ONLY.into_iter().find(|it| object.contains_key(*it))
+            && let Some(member) =
+                MANAGEMENT_ONLY.into_iter().chain(SETTINGS).find(|it| object.contains_key(*it))
         {
             return Err(invalid(member, "only an operator can set this (POST /clients)"));
         }
@@ -118,7 +127,12 @@ impl NewClient {
             changes.authentication.unwrap_or(AuthenticationMethod::ClientSecretBasic);
         let keys = changes.keys.clone().unwrap_or_default();
         check_keys(authentication, &keys)?;
-        Ok(Self { name, authentication, state, keys, changes })
+        let new = Self { name, authentication, state, keys, changes };
+        // As it will be: what is granted by default is part of what may be granted.
+        let id = "checked".parse().map_err(|_| invalid("client_id", "cannot be made"))?;
+        let sketch = new.clone().into_client(id, domain::Timestamp::from_unix_seconds(0));
+        check_default_scope(&sketch)?;
+        Ok(new)
     }
 
     /// The client, once it has an id.
@@ -134,6 +148,7 @@ impl NewClient {
             audience: Vec::new(),
             scope: Scope::default(),
             allowed_custom_claims: Vec::new(),
+            settings: domain::ClientSettings::default(),
             metadata: None,
             informative: InformativeMetadata::default(),
             created_at: now,
@@ -175,7 +190,10 @@ impl ClientChanges {
         check_keys(
             self.authentication.unwrap_or(client.authentication),
             self.keys.as_deref().unwrap_or(&client.keys),
-        )
+        )?;
+        let mut changed = client.clone();
+        self.clone().apply(&mut changed);
+        check_default_scope(&changed)
     }
 
     /// Changes `client`.
@@ -193,6 +211,7 @@ impl ClientChanges {
         set(&mut client.audience, self.audience);
         set(&mut client.scope, self.scope);
         set(&mut client.allowed_custom_claims, self.allowed_custom_claims);
+        self.settings.apply(&mut client.settings);
         set(&mut client.metadata, self.metadata);
         set(&mut client.informative, self.informative);
     }
@@ -223,6 +242,7 @@ impl ClientChanges {
             audience: take_list(object, "audience")?,
             scope: take_scope(object)?,
             allowed_custom_claims: take_list(object, "allowedCustomClaims")?,
+            settings: SettingsChanges::take_from(object, rules)?,
             metadata,
             informative: match InformativeMetadata::take_from(object) {
                 Ok(informative) => Some(informative).filter(|_| has_informative),
@@ -237,7 +257,7 @@ impl ClientChanges {
     }
 }
 
-fn invalid(member: &str, reason: impl Into<String>) -> InvalidMetadata {
+pub(crate) fn invalid(member: &str, reason: impl Into<String>) -> InvalidMetadata {
     InvalidMetadata { member: member.to_owned(), reason: reason.into() }
 }
 

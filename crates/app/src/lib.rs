@@ -5,6 +5,7 @@
 
 mod client_metadata;
 mod make;
+mod settings_changes;
 mod use_case;
 
 pub use client_metadata::{
@@ -23,6 +24,7 @@ pub use use_case::change_state::{ChangeState, ChangeStateError};
 pub use use_case::delete_client::{DeleteClient, DeleteClientError};
 pub use use_case::ensure_keys::{EnsureKeys, EnsureKeysError};
 pub use use_case::find_client::FindClient;
+pub use use_case::introspect_token::{IntrospectToken, IntrospectTokenError, Introspection};
 pub use use_case::issue_token::{IssueToken, IssueTokenError, IssueTokenRequest, IssuedToken};
 pub use use_case::list_clients::{ListClients, MAX_PAGE};
 pub use use_case::list_secrets::ListSecrets;
@@ -38,4 +40,5 @@ pub use use_case::revoke_token::{RevokeToken, RevokeTokenError};
 pub use use_case::rotate_keys::{RotateKeys, RotateKeysError};
 pub use use_case::rotate_secret::RotateSecret;
 pub use use_case::token_info::{TokenInfo, TokenInfoError};
+pub use use_case::undo_registrations::{UndoRegistrations, Unfinished};
 pub use use_case::update_client::{UpdateClient, UpdateClientError};

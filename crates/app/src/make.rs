@@ -1,22 +1,52 @@
 //! New names and secrets, from randomness.
 
 use domain::port::{Entropy, TokenDigester};
-use domain::{ClientId, ClientSecret, Credential, Fault, KeyId, SecretHash, SecretId, TokenId};
+use domain::{
+    ClientId, ClientSecret, Credential, Fault, KeyId, OpaqueToken, ReferenceStyle, SecretHash,
+    SecretId, TokenId,
+};
 
 const LETTERS: &[u8; 52] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// `N` letters, each as likely as any other.
+const ALPHANUMERIC: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// `count` letters, each as likely as any other.
 fn letters(entropy: &dyn Entropy, count: usize) -> Result<String, Fault> {
+    drawn(entropy, LETTERS, count)
+}
+
+/// `count` characters of `alphabet`, each as likely as any other.
+fn drawn(entropy: &dyn Entropy, alphabet: &[u8], count: usize) -> Result<String, Fault> {
     let mut text = String::with_capacity(count);
     let mut bytes = [0; 64];
+    // A byte from there on would favor the first characters.
+    let fair = 256 / alphabet.len() * alphabet.len();
     while text.len() < count {
         entropy.fill(&mut bytes)?;
-        // Four times 52 is 208: a byte from there on would favor the first letters.
-        let fair = bytes.iter().filter(|byte| **byte < 208);
-        let drawn = fair.filter_map(|byte| LETTERS.get(usize::from(byte % 52)));
+        let fair = bytes.iter().map(|byte| usize::from(*byte)).filter(|byte| *byte < fair);
+        let drawn = fair.filter_map(|byte| alphabet.get(byte % alphabet.len()));
         text.extend(drawn.take(count - text.len()).map(|letter| char::from(*letter)));
     }
     Ok(text)
+}
+
+/// What reference tokens of ours begin with, where their style lets them: secret scanners can look
+/// for it.
+pub(crate) const REFERENCE_PREFIX: &str = "twat_";
+
+/// A new reference token.
+pub(crate) fn reference_token(
+    entropy: &dyn Entropy,
+    style: ReferenceStyle,
+) -> Result<OpaqueToken, Fault> {
+    Ok(OpaqueToken::new(match style {
+        ReferenceStyle::Uuid => uuid(entropy)?,
+        ReferenceStyle::Alphanumeric => drawn(entropy, ALPHANUMERIC, 32)?,
+        // 43 of 62 characters are 256 bits.
+        ReferenceStyle::Prefixed => {
+            format!("{REFERENCE_PREFIX}{}", drawn(entropy, ALPHANUMERIC, 43)?)
+        }
+    }))
 }
 
 /// A new client id: 32 letters.

@@ -18,8 +18,9 @@ use crate::News;
 /// A store whose changes other nodes are told of.
 ///
 /// A change is told at the end of a write, however it ends: one that failed may have been carried
-/// out all the same. A client that is made is no news: nobody remembers that it was not there.
-/// Neither is a hash that was made anew, since the old one stands for the same secret.
+/// out all the same. A client that is made is no news: nobody remembers that it was not there. A
+/// secret that is made is none either: whoever is refused is looked up again. Nor is a hash that was
+/// made anew, since the old one stands for the same secret.
 pub struct Announced<R: ?Sized> {
     inner: Arc<R>,
     news: Arc<News>,
@@ -100,7 +101,6 @@ impl CredentialRepository for Announced<dyn CredentialRepository> {
     }
 
     async fn insert(&self, client: &ClientId, credential: &Credential) -> Result<bool, Fault> {
-        let _at_end = self.tell_at_end(Change::Secrets(client.clone()));
         self.inner.insert(client, credential).await
     }
 

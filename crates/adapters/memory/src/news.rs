@@ -1,6 +1,6 @@
 //! News of this node, on their way to the others.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::Mutex;
 
@@ -20,24 +20,14 @@ const CAPACITY: usize = 10_000;
 /// itself: whoever owns it calls [`News::deliver`] whenever [`News::come`] returns.
 #[derive(Default)]
 pub struct News {
-    waiting: Mutex<VecDeque<Change>>,
+    waiting: Mutex<Waiting>,
     has_come: Notify,
 }
 
 impl News {
     /// Takes note of a change.
     pub fn tell(&self, change: Change) {
-        let mut waiting = locked(&self.waiting);
-        if waiting.contains(&change) {
-            return;
-        }
-        if waiting.len() < CAPACITY {
-            waiting.push_back(change);
-        } else {
-            waiting.clear();
-            waiting.push_back(Change::Unknown);
-        }
-        drop(waiting);
+        locked(&self.waiting).add(change);
         self.has_come.notify_one();
     }
 
@@ -55,29 +45,77 @@ impl News {
     /// The first [`Fault`]; what was not told waits on.
     pub async fn deliver(&self, announcer: &dyn ChangeAnnouncer) -> Result<(), Fault> {
         loop {
-            let Some(change) = locked(&self.waiting).front().cloned() else {
+            // Taken out first: one that comes again from now on is told again.
+            let Some(change) = locked(&self.waiting).take() else {
                 return Ok(());
             };
+            let back = PutBack { waiting: &self.waiting, change: Some(change.clone()) };
             announcer.announce(&change).await?;
-            let mut waiting = locked(&self.waiting);
-            // Unless so many came meanwhile that all were given up.
-            if waiting.front() == Some(&change) {
-                waiting.pop_front();
-            }
+            back.disarm();
         }
     }
 
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        locked(&self.waiting).is_empty()
+        locked(&self.waiting).queue.is_empty()
+    }
+}
+
+/// Changes in the order in which they came, each of them once.
+#[derive(Default)]
+struct Waiting {
+    queue: VecDeque<Change>,
+    known: HashSet<Change>,
+}
+
+impl Waiting {
+    fn add(&mut self, change: Change) {
+        if self.queue.len() < CAPACITY {
+            if self.known.insert(change.clone()) {
+                self.queue.push_back(change);
+            }
+        } else {
+            *self = Self::default();
+            self.known.insert(Change::Unknown);
+            self.queue.push_back(Change::Unknown);
+        }
+    }
+
+    fn take(&mut self) -> Option<Change> {
+        let change = self.queue.pop_front()?;
+        self.known.remove(&change);
+        Some(change)
+    }
+}
+
+/// Puts a change back unless it was told, also where whoever told it gave up.
+struct PutBack<'a> {
+    waiting: &'a Mutex<Waiting>,
+    change: Option<Change>,
+}
+
+impl PutBack<'_> {
+    fn disarm(mut self) {
+        self.change = None;
+    }
+}
+
+impl Drop for PutBack<'_> {
+    fn drop(&mut self) {
+        if let Some(change) = self.change.take() {
+            let mut waiting = locked(self.waiting);
+            if waiting.known.insert(change.clone()) {
+                waiting.queue.push_front(change);
+            }
+        }
     }
 }
 
 impl fmt::Debug for News {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("News")
-            .field("waiting", &locked(&self.waiting).len())
+            .field("waiting", &locked(&self.waiting).queue.len())
             .finish_non_exhaustive()
     }
 }

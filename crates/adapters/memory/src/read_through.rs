@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use domain::port::{Clock, Known};
-use domain::{Fault, Timestamp};
+use domain::{Fault, FaultKind, Timestamp};
 use moka::sync::Cache;
 
 use crate::cache_options::{CacheOptions, CacheStatistics};
@@ -24,12 +24,19 @@ pub(crate) enum Keep {
     Always,
 }
 
+/// How old an answer may be that is given because the store has too much to do: what was changed
+/// elsewhere bites within this time, whoever floods us.
+pub(crate) const CROWDED_BOUND: Duration = Duration::from_secs(30);
+
 /// Answers of a store, each loaded once by however many want it.
 ///
 /// - A fresh answer costs no I/O.
 /// - Otherwise one caller per key asks the store, and the others wait for its answer.
 /// - If the store is out, an answer younger than `stale_for` is given, and whoever has one does
-///   not ask the store for `retry_after`; without one, everybody who waited gets the fault.
+///   not ask the store for `retry_after`, or until it answers somebody; without one, everybody who
+///   waited gets the fault.
+/// - A store that is there and has too much to do is not out: whoever floods it with questions must
+///   not keep old answers alive. Then an answer is given that is younger than [`CROWDED_BOUND`].
 /// - A load that began before [`ReadThrough::forget`] keeps nothing.
 /// - Answers from the future, after a clock jumped back, are not fresh (threat T45).
 /// - After [`ReadThrough::doubt_all`] no answer is fresh that was asked for before; while the store
@@ -119,7 +126,7 @@ where
             return Ok(Known { value: answer.value, is_remembered: true });
         }
         if self.is_out()
-            && let Some(old) = self.stale(key)
+            && let Some(old) = self.stale(key, self.options.stale_for)
         {
             // Somebody has just waited for the store in vain: those who need not wait do not.
             return Ok(Known { value: old.value, is_remembered: true });
@@ -132,13 +139,22 @@ where
         let load = async {
             let (asked_at, doubts) = (self.clock.now(), self.doubts());
             match load.await {
-                Ok(value) => Ok(self.answer(value, asked_at, doubts)),
-                Err(fault) if fault.is_passing() => {
-                    let now = self.clock.now().as_unix_millis();
-                    self.out_at.store(now, Ordering::Relaxed);
-                    self.stale(key).ok_or(fault)
+                Ok(value) => {
+                    self.out_at.store(0, Ordering::Relaxed);
+                    Ok(self.answer(value, asked_at, doubts))
                 }
-                Err(fault) => Err(fault),
+                Err(fault) => match fault.kind() {
+                    FaultKind::Unavailable => {
+                        let now = self.clock.now().as_unix_millis();
+                        self.out_at.store(now, Ordering::Relaxed);
+                        self.stale(key, self.options.stale_for).ok_or(fault)
+                    }
+                    FaultKind::Overloaded => {
+                        let bound = self.options.stale_for.min(CROWDED_BOUND);
+                        self.stale(key, bound).ok_or(fault)
+                    }
+                    FaultKind::Corrupt => Err(fault),
+                },
             }
         };
         let answer = self.loads.fly(key, flight, load, |answer| self.keep(key, answer)).await?;
@@ -168,8 +184,9 @@ where
         out_at <= now && now.since(out_at) < self.options.retry_after
     }
 
-    /// Forgets the answer for `key`, and the one that is being loaded.
+    /// Forgets the answer for `key`, and those that are being loaded.
     pub(crate) fn forget(&self, key: &K) {
+        self.second_looks.supersede(key, || ());
         self.loads.supersede(key, || self.answers.invalidate(key));
     }
 
@@ -178,6 +195,7 @@ where
         self.doubts.fetch_add(1, Ordering::SeqCst);
         // A load that is under way may have asked before; whoever comes now begins a new one.
         self.loads.supersede_all();
+        self.second_looks.supersede_all();
     }
 
     fn doubts(&self) -> u64 {
@@ -207,10 +225,10 @@ where
     }
 
     /// The old answer, if it may still be given while the store is out.
-    fn stale(&self, key: &K) -> Option<Answer<V>> {
+    fn stale(&self, key: &K, bound: Duration) -> Option<Answer<V>> {
         let now = self.clock.now();
         let old = self.answers.get(key)?;
-        if self.options.stale_for <= now.since(old.loaded_at) {
+        if bound <= now.since(old.loaded_at) {
             return None;
         }
         self.statistics.count_stale();
@@ -327,6 +345,79 @@ mod tests {
         assert_eq!(cache.get(&1, async { Ok(11) }).await.unwrap(), 11);
         assert_eq!(cache.get(&1, pending()).now_or_never().unwrap().unwrap(), 11);
         assert_eq!(cache.get(&2, out()).await.unwrap(), 10);
+    }
+
+    /// Whoever floods the store with questions of its own must not keep old answers alive.
+    #[tokio::test]
+    async fn t34_a_crowded_store_is_not_out() {
+        use crate::testing::ManualClock;
+        let clock: Arc<ManualClock> = Arc::default();
+        let hour = Duration::from_hours(1);
+        let options = CacheOptions {
+            capacity: 10,
+            fresh_for: Duration::from_secs(10),
+            stale_for: hour,
+            retry_after: hour,
+        };
+        let cache = ReadThrough::<u64, u64>::new(options, clock.clone(), |_| Keep::Fresh);
+        let crowded = || async { Err(Fault::overloaded("too many questions")) };
+        cache.get(&1, async { Ok(10) }).await.unwrap();
+        clock.advance(Duration::from_secs(11));
+
+        cache.get(&2, crowded()).await.unwrap_err();
+        // Somebody else's bad luck says nothing of this one.
+        assert_eq!(cache.get(&1, async { Ok(11) }).await.unwrap(), 11);
+
+        clock.advance(Duration::from_secs(11));
+        assert_eq!(cache.get(&1, crowded()).await.unwrap(), 11, "young enough");
+        clock.advance(hour);
+        cache.get(&1, crowded()).await.unwrap_err();
+    }
+
+    /// One answer says that the store is back.
+    #[tokio::test]
+    async fn a_store_that_answers_anybody_is_not_out() {
+        use crate::testing::ManualClock;
+        let clock: Arc<ManualClock> = Arc::default();
+        let hour = Duration::from_hours(1);
+        let options = CacheOptions {
+            capacity: 10,
+            fresh_for: Duration::from_secs(10),
+            stale_for: hour,
+            retry_after: hour,
+        };
+        let cache = ReadThrough::<u64, u64>::new(options, clock.clone(), |_| Keep::Fresh);
+        cache.get(&1, async { Ok(10) }).await.unwrap();
+        clock.advance(Duration::from_secs(11));
+        cache.get(&2, async { Err(Fault::unavailable("out")) }).await.unwrap_err();
+        assert_eq!(cache.get(&1, async { Ok(11) }).await.unwrap(), 10, "it is held for out");
+
+        cache.get(&3, async { Ok(30) }).await.unwrap();
+
+        assert_eq!(cache.get(&1, async { Ok(11) }).await.unwrap(), 11);
+    }
+
+    /// Who comes after a change does not join a question that was asked before it.
+    #[tokio::test]
+    async fn a_second_look_that_began_before_a_change_is_not_shared() {
+        let cache = cache(10);
+        for change in [false, true] {
+            let (sender, receiver) = tokio::sync::oneshot::channel();
+            let slow = cache.look_again(&1, async { Ok(receiver.await.unwrap()) });
+            tokio::pin!(slow);
+            assert!(futures_util::poll!(slow.as_mut()).is_pending());
+
+            if change {
+                cache.doubt_all();
+            } else {
+                cache.forget(&1);
+            }
+
+            let second = cache.look_again(&1, async { Ok(2) }).now_or_never();
+            assert_eq!(second.unwrap().unwrap(), 2);
+            sender.send(1).unwrap();
+            assert_eq!(slow.await.unwrap(), 1);
+        }
     }
 
     #[tokio::test]

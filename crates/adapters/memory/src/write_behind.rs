@@ -42,8 +42,9 @@ impl WriteBehind {
     ///
     /// The [`Fault`] of one of the stores, after both were tried.
     pub async fn flush(&self) -> Result<(), Fault> {
-        let logins = self.flush_logins().await;
-        self.flush_uses().await.and(logins)
+        // At once: one store that is out must not cost the other its notes at the end.
+        let (logins, uses) = tokio::join!(self.flush_logins(), self.flush_uses());
+        uses.and(logins)
     }
 
     /// How many notes wait to be written.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use adapter_memory::testing::{Counting, Faulty, ManualClock};
 use adapter_memory::{
-    Announced, CacheOptions, CachedClients, CachedCredentials, CachedTokens, MemoryBootstrap,
-    MemoryChanges, MemoryClients, MemoryCredentials, MemoryKeys, MemoryReferenceTokens,
-    MemoryReplayGuard, MemoryTokenCache, MemoryTokens, News,
+    Announced, CacheOptions, CachedClients, CachedCredentials, CachedReferences, CachedTokens,
+    MemoryBootstrap, MemoryChanges, MemoryClients, MemoryCredentials, MemoryKeys,
+    MemoryReferenceTokens, MemoryReplayGuard, MemoryTokenCache, MemoryTokens, News,
 };
 use domain::port::{
     ChangeAnnouncer as _, ClientRepository, CredentialRepository, KeyRepository, TokenRepository,
@@ -215,5 +215,17 @@ mod token_cache {
     contract::token_cache! {
         #[tokio::test]
         fixture() { (MemoryTokenCache::new(100), ()) }
+    }
+}
+
+mod cached_reference_token_repository {
+    use super::*;
+
+    contract::reference_token_repository! {
+        #[tokio::test]
+        fixture() {
+            let store = Arc::new(MemoryReferenceTokens::new(clock()));
+            (CachedReferences::new(store, 1_000, clock()), ())
+        }
     }
 }

@@ -153,6 +153,41 @@ async fn what_could_not_be_told_is_told_later_and_once() {
     assert!(news.come().now_or_never().is_none());
 }
 
+/// A change that is made again while the first one is being told is told again.
+#[tokio::test]
+async fn a_second_change_of_the_same_is_told_though_the_first_is_on_its_way() {
+    #[derive(Debug, Default)]
+    struct Slow {
+        told: std::sync::Mutex<Vec<Change>>,
+        may_go_on: Notify,
+    }
+    #[async_trait]
+    impl ChangeAnnouncer for Slow {
+        async fn announce(&self, change: &Change) -> Result<(), Fault> {
+            self.may_go_on.notified().await;
+            self.told.lock().unwrap().push(change.clone());
+            Ok(())
+        }
+    }
+    let (news, announcer) = (News::default(), Slow::default());
+    let change = Change::Client(client_id("a"));
+    news.tell(change.clone());
+    let mut delivery = Box::pin(news.deliver(&announcer));
+    assert!(futures_util::poll!(delivery.as_mut()).is_pending());
+
+    news.tell(change.clone());
+    announcer.may_go_on.notify_one();
+    assert!(futures_util::poll!(delivery.as_mut()).is_pending());
+    announcer.may_go_on.notify_one();
+    delivery.await.unwrap();
+
+    assert_eq!(*announcer.told.lock().unwrap(), [change.clone(), change.clone()]);
+    // Whoever gives up in the middle of telling loses nothing.
+    news.tell(change);
+    assert!(news.deliver(&announcer).now_or_never().is_none());
+    assert!(!news.is_empty());
+}
+
 #[tokio::test]
 async fn more_than_anybody_can_tell_is_told_as_anything() {
     let news = News::default();

@@ -7,8 +7,8 @@ use domain::port::{
     SignatureVerifier, TokenDigester, Verdict,
 };
 use domain::{
-    AssertionPolicy, AssertionRefusal, Client, ClientAssertion, ClientId, ClientSecret, Credential,
-    Fault, SecretUse, VerifiedAssertion,
+    AssertionPolicy, AssertionRefusal, AuthenticationMethod, Client, ClientAssertion, ClientId,
+    ClientSecret, Credential, Fault, SecretUse, VerifiedAssertion,
 };
 use futures_util::future::join;
 
@@ -57,6 +57,8 @@ pub struct PresentedSecret {
     pub client: Option<ClientId>,
     /// The secret.
     pub secret: ClientSecret,
+    /// Where it stands: in the header or in the form.
+    pub method: AuthenticationMethod,
 }
 
 /// A client that proved who it is.
@@ -148,7 +150,7 @@ impl AuthenticateClient {
     /// disabled one and a wrong secret apart (threat T22). It also lets in a secret that was made
     /// a moment ago on another node.
     async fn by_secret(&self, presented: PresentedSecret) -> Result<Option<Client>, Fault> {
-        let PresentedSecret { client: id, secret } = presented;
+        let PresentedSecret { client: id, secret, method } = presented;
         let Some(id) = id else {
             self.hasher.verify(&secret, None).await?;
             return Ok(None);
@@ -159,7 +161,7 @@ impl AuthenticateClient {
             Ok(known) => (Ok(known.value), known.is_remembered),
             Err(fault) => (Err(fault), false),
         };
-        let candidates = self.candidates(client.value.as_ref(), known.as_deref(), &secret);
+        let candidates = self.candidates(client.value.as_ref(), method, known.as_deref(), &secret);
         for it in &candidates {
             if self.hasher.recalls(&secret, &it.hash).await {
                 self.note_use(&id, it);
@@ -181,7 +183,7 @@ impl AuthenticateClient {
             Ok(known) => known,
             Err(fault) => kept_if_out(Err(fault), Vec::new(), &mut faults)?,
         };
-        let candidates = self.candidates(client.as_ref(), Ok(&known), &secret);
+        let candidates = self.candidates(client.as_ref(), method, Ok(&known), &secret);
         if candidates.is_empty() {
             self.hasher.verify(&secret, None).await?;
         }
@@ -190,7 +192,8 @@ impl AuthenticateClient {
         }
         // On old data a client is let in; it is refused only by a store that answers. One that is
         // not there, or may not be used, is refused whatever its secrets would say.
-        match faults.pop().filter(|_| client.as_ref().is_some_and(may_use_secrets)) {
+        let may_use = |it: &Client| may_use_secrets(it, method);
+        match faults.pop().filter(|_| client.as_ref().is_some_and(may_use)) {
             Some(fault) => Err(fault),
             None => Ok(None),
         }
@@ -200,10 +203,11 @@ impl AuthenticateClient {
     fn candidates(
         &self,
         client: Option<&Client>,
+        method: AuthenticationMethod,
         known: Result<&[Credential], &Fault>,
         secret: &ClientSecret,
     ) -> Vec<Credential> {
-        let (Some(_), Ok(known)) = (client.filter(|it| may_use_secrets(it)), known) else {
+        let (Some(_), Ok(known)) = (client.filter(|it| may_use_secrets(it, method)), known) else {
             return Vec::new();
         };
         let now = self.clock.now();
@@ -273,7 +277,7 @@ impl AuthenticateClient {
         if !self.signatures.is_signed_by(assertion.jws(), key) {
             return Err(AssertionRefusal::BadSignature.into());
         }
-        let assertion = assertion.check(&client.id, &self.assertions, self.clock.now())?;
+        let assertion = assertion.check(&client, &self.assertions, self.clock.now())?;
         Ok(AuthenticatedClient { client, assertion: Some(assertion) })
     }
 }
@@ -290,9 +294,13 @@ fn kept_if_out<T>(said: Result<T, Fault>, known: T, faults: &mut Vec<Fault>) -> 
     }
 }
 
-/// Whether a client may authenticate with a secret at all.
-fn may_use_secrets(client: &Client) -> bool {
-    client.is_enabled() && client.authentication.uses_secret()
+/// Whether a client may authenticate with a secret that stands there. Header and form are one
+/// family, unless the client is strict (threat T21).
+fn may_use_secrets(client: &Client, method: AuthenticationMethod) -> bool {
+    let is_registered = client.authentication == method;
+    client.is_enabled()
+        && client.authentication.uses_secret()
+        && (is_registered || !client.settings.is_method_strict)
 }
 
 /// Whether a client may authenticate with an assertion at all.

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use domain::port::{Clock, Entropy, LastUse, TokenSigner};
+use domain::port::{Clock, Entropy, LastUse, ReferenceTokenRepository, TokenDigester, TokenSigner};
 use domain::{
-    AccessTokenClaims, Fault, GrantRefusal, GrantRequest, Login, Scope, SignedToken,
-    SigningAlgorithm, Timestamp, TokenPolicy, TokenProfile, grant,
+    AccessToken, AccessTokenClaims, Fault, GrantRefusal, GrantRequest, Login, OpaqueToken,
+    ReferenceToken, Scope, SigningAlgorithm, Timestamp, TokenFormat, TokenPolicy, grant,
 };
 
 use super::authenticate_client::{
@@ -18,18 +18,20 @@ use crate::make;
 pub struct IssueToken {
     /// Who is asking.
     pub authenticate: AuthenticateClient,
-    /// How grants become tokens.
+    /// How grants become signed tokens.
     pub signer: Arc<dyn TokenSigner>,
+    /// Where reference tokens are kept.
+    pub references: Arc<dyn ReferenceTokenRepository>,
+    /// How they are kept without being known.
+    pub digester: Arc<dyn TokenDigester>,
     /// Where the tokens' identifiers come from.
     pub entropy: Arc<dyn Entropy>,
     /// Where logins are noted.
     pub last_use: Arc<dyn LastUse>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// The operator's choices.
+    /// The choices of the operator, and of the dialect.
     pub policy: TokenPolicy,
-    /// What kind of token is made.
-    pub profile: TokenProfile,
 }
 
 /// What the caller says.
@@ -45,14 +47,18 @@ pub struct IssueTokenRequest {
 #[derive(Debug)]
 pub struct IssuedToken {
     /// The token itself.
-    pub token: SignedToken,
+    pub token: AccessToken,
     /// When it expires.
     pub expires_at: Timestamp,
     /// When it was issued.
     pub issued_at: Timestamp,
-    /// What it allows, where a scope was asked for.
+    /// What it allows, where any scope was granted.
     pub scope: Option<Scope>,
-    /// How it is signed.
+    /// Whether a scope was asked for.
+    pub is_scope_asked: bool,
+    /// What it looks like.
+    pub format: TokenFormat,
+    /// How it is signed, where it is.
     pub algorithm: SigningAlgorithm,
 }
 
@@ -91,11 +97,32 @@ impl IssueToken {
         let grant = grant::decide(&authenticated.client, asked, &self.policy, now)?;
         self.authenticate.burn(&authenticated).await?;
         let AuthenticatedClient { client, .. } = authenticated;
-        let (algorithm, scope) = (grant.algorithm, grant.scope.clone());
+        let (format, algorithm) = (grant.format, grant.algorithm);
+        let (scope, is_scope_asked) = (grant.scope.clone(), grant.is_scope_asked);
         let (issued_at, expires_at) = (grant.issued_at, grant.expires_at);
         let claims = AccessTokenClaims::of(grant, make::token_id(self.entropy.as_ref())?);
-        let token = self.signer.sign(&claims, self.profile, algorithm)?;
+        let token = match format {
+            TokenFormat::Jwt => {
+                AccessToken::Signed(self.signer.sign(&claims, self.policy.profile, algorithm)?)
+            }
+            TokenFormat::Reference => AccessToken::Opaque(self.reference(&claims).await?),
+        };
         self.last_use.note_login(Login { client: client.id, at: now });
-        Ok(IssuedToken { token, expires_at, issued_at, scope, algorithm })
+        Ok(IssuedToken { token, expires_at, issued_at, scope, is_scope_asked, format, algorithm })
+    }
+
+    /// A text that stands for the claims. Only its digest is kept (threat T38).
+    async fn reference(&self, claims: &AccessTokenClaims) -> Result<OpaqueToken, Fault> {
+        let token = make::reference_token(self.entropy.as_ref(), self.policy.reference_style)?;
+        let kept = ReferenceToken {
+            client: claims.subject.clone(),
+            expires_at: claims.expires_at,
+            claims: claims.to_json(),
+        };
+        if self.references.insert(&self.digester.digest(token.as_str()), &kept).await? {
+            return Ok(token);
+        }
+        // Of 122 random bits, at least: whoever drew them is broken.
+        Err(Fault::corrupt("a reference token was drawn that is there already"))
     }
 }

@@ -8,6 +8,7 @@ use domain::port::{
 };
 use domain::{Client, ClientSecret, ClientState, Fault};
 
+use super::undo_registrations::{UndoRegistrations, Unfinished};
 use crate::client_metadata::{InvalidMetadata, NewClient};
 use crate::make;
 
@@ -28,6 +29,8 @@ pub struct RegisterClient {
     pub entropy: Arc<dyn Entropy>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Which registrations failed halfway.
+    pub unfinished: Arc<Unfinished>,
 }
 
 /// A client that was made.
@@ -86,8 +89,14 @@ impl RegisterClient {
             let credential = make::credential(id, &secret, hash, self.digester.as_ref(), now);
             // The credential comes first: without its client it is worth nothing, while a client
             // without its credential would be half-made.
-            if !self.credentials.insert(&client.id, &credential).await? {
-                return Err(RegisterClientError::Duplicate);
+            match self.credentials.insert(&client.id, &credential).await {
+                Ok(true) => (),
+                Ok(false) => return Err(RegisterClientError::Duplicate),
+                Err(fault) => {
+                    // It may have been kept, or be on its way.
+                    self.unfinished.note(client.id, now);
+                    return Err(fault.into());
+                }
             }
             Some(secret)
         } else {
@@ -105,6 +114,10 @@ impl RegisterClient {
             Err(InsertClientError::AlreadyExists) => {
                 self.forget(&client, false).await;
                 Err(RegisterClientError::Duplicate)
+            }
+            Err(error @ InsertClientError::Refused { .. }) if !is_said(&client, &error) => {
+                self.forget(&client, false).await;
+                Err(RegisterClientError::Rejected(Fault::corrupt(error)))
             }
             Err(InsertClientError::Refused { member }) => {
                 self.forget(&client, false).await;
@@ -144,13 +157,47 @@ impl RegisterClient {
         }
     }
 
+    /// Takes a registration back that succeeded when nobody waited for it any more.
+    pub async fn undo(&self, client: &Client) {
+        self.forget(client, true).await;
+    }
+
+    /// What removes the rest of registrations that failed halfway.
+    #[must_use]
+    pub fn undo_registrations(&self) -> UndoRegistrations {
+        UndoRegistrations {
+            clients: Arc::clone(&self.clients),
+            credentials: Arc::clone(&self.credentials),
+            unfinished: Arc::clone(&self.unfinished),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
     async fn forget(&self, client: &Client, may_be_stored: bool) {
+        if may_be_stored {
+            self.unfinished.note(client.id.clone(), self.clock.now());
+        }
         if may_be_stored && let Err(fault) = self.clients.remove(&client.id).await {
             tracing::warn!(client.id = %client.id, error = %fault, "a client may be half-made");
         }
         if let Err(fault) = self.credentials.remove_all(&client.id).await {
             tracing::warn!(client.id = %client.id, error = %fault, "a credential has no client");
         }
+    }
+}
+
+/// Whether the caller said anything of the member that the store refuses. A store that refuses what
+/// every client has is no fault of the caller.
+fn is_said(client: &Client, error: &InsertClientError) -> bool {
+    let InsertClientError::Refused { member } = error else { return false };
+    match member.as_str() {
+        "client_id" | "client_name" | "token_endpoint_auth_method" | "__STATE__" => false,
+        "permissions" => !client.permissions.is_empty(),
+        "audience" => !client.audience.is_empty(),
+        "scope" => !client.scope.is_empty(),
+        "allowedCustomClaims" => !client.allowed_custom_claims.is_empty(),
+        "metadata" => client.metadata.is_some(),
+        _ => true,
     }
 }
 

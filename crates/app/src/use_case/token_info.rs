@@ -3,14 +3,21 @@
 use std::sync::Arc;
 
 use domain::access_token::{self, ActiveToken, InactiveToken};
-use domain::port::{ClientRepository, Clock, TokenRepository, TokenVerifier};
-use domain::{Audience, CompactJws, Fault, Issuer};
+use domain::port::{
+    ClientRepository, Clock, ReferenceTokenRepository, TokenDigester, TokenRepository,
+    TokenVerifier,
+};
+use domain::{Audience, CompactJws, Fault, Issuer, TokenFormat};
 
 /// Tells what an access token of ours says.
 #[derive(Clone)]
 pub struct TokenInfo {
     /// Whether a signature is ours.
     pub verifier: Arc<dyn TokenVerifier>,
+    /// What reference tokens stand for.
+    pub references: Arc<dyn ReferenceTokenRepository>,
+    /// How they are kept without being known.
+    pub digester: Arc<dyn TokenDigester>,
     /// Which tokens were taken back.
     pub tokens: Arc<dyn TokenRepository>,
     /// Where clients are kept.
@@ -22,6 +29,10 @@ pub struct TokenInfo {
     /// The audiences of which a token that names any must name one; empty: not checked.
     pub accepted_audiences: Vec<Audience>,
 }
+
+/// The lengths that reference tokens of any style have.
+const MIN_REFERENCE: usize = 32;
+const MAX_REFERENCE: usize = 64;
 
 /// Why nothing is told.
 #[derive(Debug, thiserror::Error)]
@@ -42,16 +53,36 @@ impl TokenInfo {
     /// See [`TokenInfoError`].
     #[tracing::instrument(level = "debug", name = "token_info", skip_all)]
     pub async fn execute(&self, raw: &str) -> Result<ActiveToken, TokenInfoError> {
-        let jws = CompactJws::parse(raw).map_err(|_| InactiveToken::NotOurs)?;
-        if !self.verifier.is_ours(&jws) {
-            return Err(InactiveToken::NotOurs.into());
-        }
-        let now = self.clock.now();
-        let token = access_token::check(&jws, &self.issuer, &self.accepted_audiences, now)?;
+        let token = match CompactJws::parse(raw) {
+            Ok(jws) => self.signed(&jws)?,
+            Err(_) => self.reference(raw).await?,
+        };
         if self.is_taken_back(&token).await? {
             return Err(InactiveToken::Revoked.into());
         }
         Ok(token)
+    }
+
+    fn signed(&self, jws: &CompactJws) -> Result<ActiveToken, InactiveToken> {
+        if !self.verifier.is_ours(jws) {
+            return Err(InactiveToken::NotOurs);
+        }
+        access_token::check(jws, &self.issuer, &self.accepted_audiences, self.clock.now())
+    }
+
+    /// A text that was shortened or made longer has another digest, and is nobody's (threat T38).
+    async fn reference(&self, raw: &str) -> Result<ActiveToken, TokenInfoError> {
+        let is_possible = (MIN_REFERENCE..=MAX_REFERENCE).contains(&raw.len())
+            && raw.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_'));
+        if !is_possible {
+            return Err(InactiveToken::NotOurs.into());
+        }
+        let found = self.references.find(&self.digester.digest(raw)).await?;
+        let kept = found.ok_or(InactiveToken::NotOurs)?;
+        let now = self.clock.now();
+        let (issuer, accepted) = (&self.issuer, &self.accepted_audiences);
+        let token = access_token::check_claims(&kept.claims, issuer, accepted, now)?;
+        Ok(ActiveToken { format: TokenFormat::Reference, ..token })
     }
 
     /// Taken back is a token by its `jti`, with all tokens of its client up to a moment, or as

@@ -10,7 +10,7 @@ use domain::port::{Clock as _, CredentialRepository as _};
 use domain::{AssertionRefusal, ClientId, ClientSecret, ClientState, FaultKind, GrantRequest};
 use serde_json::json;
 
-use crate::support::{House, with_secret};
+use crate::support::{House, with_secret, with_secret_by};
 
 fn is_failed(error: &IssueTokenError) -> bool {
     matches!(error, IssueTokenError::NotAuthenticated(AuthenticateClientError::Failed))
@@ -75,12 +75,39 @@ async fn each_reading_of_basic_is_tried() {
     let reading = |secret: &str| PresentedSecret {
         client: Some(id.parse().unwrap()),
         secret: ClientSecret::new(secret.to_owned()),
+        method: domain::AuthenticationMethod::ClientSecretBasic,
     };
 
     let readings = vec![reading("decoded"), reading(&secret)];
     let issued = house.issue(PresentedCredentials::Secret(readings), GrantRequest::default()).await;
 
     assert!(issued.is_ok());
+}
+
+/// Header and form are one family, unless the client is strict.
+#[tokio::test]
+async fn t21_a_strict_client_is_let_in_by_its_own_method_alone() {
+    use domain::AuthenticationMethod::{ClientSecretBasic, ClientSecretPost};
+    let house = House::new();
+    for (registered, name) in
+        [(ClientSecretBasic, "client_secret_basic"), (ClientSecretPost, "client_secret_post")]
+    {
+        for is_strict in [true, false] {
+            let metadata = json!({
+                "token_endpoint_auth_method": name, "strict_auth_method": is_strict,
+            });
+            let (id, secret) = house.client(metadata).await;
+            for method in [ClientSecretBasic, ClientSecretPost] {
+                let credentials = with_secret_by(method, &id, &secret);
+                let issued = house.issue(credentials, GrantRequest::default()).await;
+                assert_eq!(issued.is_ok(), !is_strict || method == registered, "{method:?}");
+                // A secret that is remembered changes nothing.
+                let credentials = with_secret_by(method, &id, &secret);
+                let again = house.issue(credentials, GrantRequest::default()).await;
+                assert_eq!(again.is_ok(), issued.is_ok());
+            }
+        }
+    }
 }
 
 #[tokio::test]

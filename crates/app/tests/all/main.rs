@@ -13,6 +13,7 @@ mod support;
 
 mod authentication;
 mod clients;
+mod introspection;
 mod keys;
 mod management;
 mod migration;

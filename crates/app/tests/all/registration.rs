@@ -10,6 +10,8 @@ use domain::port::{
     ClientRepository, Clock as _, CredentialRepository as _, InsertClientError, UpdateClientError,
 };
 use domain::{Client, ClientId, ClientState, Fault, Revision};
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::{House, kind, public_key, rules};
@@ -60,6 +62,12 @@ async fn t32_a_public_registration_widens_nothing() {
         ("allowedCustomClaims", json!(["tenant"])),
         ("capabilities", json!(["introspection"])),
         ("metadata", json!({})),
+        ("access_token_format", json!("jwt")),
+        ("access_token_lifetime", json!(60)),
+        ("access_token_signing_alg", json!("ES256")),
+        ("default_scope", json!("a")),
+        ("assertion_audience", json!("issuer_or_token_endpoint")),
+        ("strict_auth_method", json!(false)),
         ("__STATE__", json!("PUBLIC")),
     ] {
         let mut metadata = json!({"client_name": "A"});
@@ -106,6 +114,17 @@ async fn bad_metadata_is_refused_by_name_with_the_mend() {
         json!({"scope": "a  b"}),
         json!({"metadata": []}),
         json!({"__STATE__": "OPEN"}),
+        json!({"access_token_format": "saml"}),
+        json!({"access_token_format": 1}),
+        json!({"access_token_lifetime": 0}),
+        json!({"access_token_lifetime": 86_401}),
+        json!({"access_token_lifetime": "60"}),
+        json!({"access_token_signing_alg": "EdDSA"}),
+        json!({"access_token_signing_alg": "none"}),
+        json!({"default_scope": "a"}),
+        json!({"scope": "a", "default_scope": "a b"}),
+        json!({"assertion_audience": "any"}),
+        json!({"strict_auth_method": "yes"}),
         json!({"permission": ["typing error"]}),
     ] {
         let mut metadata = json!({"client_name": "A"});
@@ -172,6 +191,7 @@ async fn nothing_half_made_stays_behind() {
             signatures: Arc::new(PlainSigner),
             entropy: Arc::new(SeededEntropy::new(7)),
             clock: house.clock.clone(),
+            unfinished: Arc::default(),
         };
         let metadata = json!({"client_name": "A"}).as_object().unwrap().clone();
         let new = app::NewClient::parse(metadata, Authority::Public, &rules()).unwrap();
@@ -199,4 +219,31 @@ async fn a_store_that_is_out_leaves_nothing() {
     let same = House::new();
     let id = same.register(Authority::Public, json!({"client_name": "A"})).await.unwrap();
     assert!(house.credentials.list(&id.client.id).await.unwrap().is_empty());
+}
+
+/// A request that was given up may be carried out all the same, a little later.
+#[tokio::test]
+async fn t48_what_arrives_after_a_registration_failed_is_taken_back() {
+    let house = House::new();
+    let body = json!({"client_name": "A"});
+    house.clients.go_out();
+    let failed = house.register(Authority::Public, body.clone()).await;
+    assert!(failed.is_err());
+    house.credentials.go_out();
+    assert!(house.register(Authority::Public, body).await.is_err());
+    assert_eq!(house.unfinished.len(), 2);
+    house.undo_registrations().execute().await.unwrap_err();
+    assert_eq!(house.unfinished.len(), 2, "what waits for a store waits on");
+    house.clients.come_back();
+    house.credentials.come_back();
+
+    house.undo_registrations().execute().await.unwrap();
+    assert_eq!(house.unfinished.len(), 2, "something may still arrive");
+    house.clock.advance(Duration::from_secs(31));
+    house.undo_registrations().execute().await.unwrap();
+
+    assert!(house.unfinished.is_empty());
+    let query = domain::port::ClientQuery { after: None, limit: 10, search: None };
+    let page = domain::port::ClientDirectory::page(&*house.clients, &query).await.unwrap();
+    assert!(page.clients.is_empty());
 }

@@ -7,17 +7,19 @@ use adapter_memory::testing::{
     Faulty, ManualClock, PlainDigester, PlainHasher, PlainSigner, SeededEntropy,
 };
 use adapter_memory::{
-    MemoryBootstrap, MemoryClients, MemoryCredentials, MemoryReplayGuard, MemoryTokens,
+    MemoryBootstrap, MemoryClients, MemoryCredentials, MemoryReferenceTokens, MemoryReplayGuard,
+    MemoryTokens,
 };
 use app::{
-    AddSecret, AuthenticateClient, Authority, ChangeState, DeleteClient, IssueToken,
-    IssueTokenError, IssueTokenRequest, IssuedToken, NewClient, PresentedCredentials,
+    AddSecret, AuthenticateClient, Authority, ChangeState, DeleteClient, IntrospectToken,
+    IssueToken, IssueTokenError, IssueTokenRequest, IssuedToken, NewClient, PresentedCredentials,
     PresentedSecret, RegisterClient, RegisterClientError, RegisteredClient, RegistrationRules,
-    RevokeToken, TokenInfo, UpdateClient,
+    RevokeToken, TokenInfo, UndoRegistrations, Unfinished, UpdateClient,
 };
 use domain::port::{Clock as _, LastUse};
 use domain::{
-    AssertionPolicy, ClientSecret, GrantRequest, Issuer, Login, SecretUse, SigningAlgorithm,
+    AssertionPolicy, AuthenticationMethod, ClaimsShape, ClientSecret, DefaultAudience,
+    GrantRequest, Issuer, Login, ReferenceStyle, SecretUse, SigningAlgorithm, TokenFormat,
     TokenPolicy, TokenProfile,
 };
 use serde_json::{Value, json};
@@ -48,6 +50,8 @@ pub(crate) struct House {
     pub(crate) credentials: Arc<Faulty<MemoryCredentials>>,
     pub(crate) tokens: Arc<Faulty<MemoryTokens>>,
     pub(crate) replay: Arc<Faulty<MemoryReplayGuard>>,
+    pub(crate) references: Arc<MemoryReferenceTokens>,
+    pub(crate) unfinished: Arc<Unfinished>,
     pub(crate) bootstrap: Arc<MemoryBootstrap>,
     pub(crate) hasher: Arc<PlainHasher>,
     pub(crate) clock: Arc<ManualClock>,
@@ -61,7 +65,12 @@ pub(crate) fn issuer() -> Issuer {
 }
 
 pub(crate) fn rules() -> RegistrationRules {
-    RegistrationRules { key_algorithms: vec![SigningAlgorithm::Rs256], is_key_id_required: true }
+    RegistrationRules {
+        key_algorithms: vec![SigningAlgorithm::Rs256],
+        is_key_id_required: true,
+        token_algorithms: vec![SigningAlgorithm::Rs256, SigningAlgorithm::Es256],
+        longest_token_lifetime: Duration::from_hours(24),
+    }
 }
 
 /// A public key of the right shape; the plain signer believes whoever names it.
@@ -79,6 +88,8 @@ impl House {
             credentials: Arc::new(Faulty::new(Arc::new(MemoryCredentials::default()))),
             tokens: Arc::new(Faulty::new(Arc::new(MemoryTokens::new(clock.clone())))),
             replay: Arc::new(Faulty::new(Arc::new(MemoryReplayGuard::default()))),
+            references: Arc::new(MemoryReferenceTokens::new(clock.clone())),
+            unfinished: Arc::default(),
             bootstrap: Arc::new(MemoryBootstrap::default()),
             hasher: Arc::new(PlainHasher::default()),
             clock,
@@ -100,6 +111,7 @@ impl House {
             clock: self.clock.clone(),
             assertions: AssertionPolicy {
                 audience: issuer(),
+                token_endpoint: None,
                 clock_skew: Duration::ZERO,
                 max_lifetime: Duration::from_hours(24),
                 is_key_id_required: true,
@@ -111,6 +123,8 @@ impl House {
         IssueToken {
             authenticate: self.authenticate(),
             signer: Arc::new(PlainSigner),
+            references: self.references.clone(),
+            digester: Arc::new(PlainDigester),
             entropy: self.entropy.clone(),
             last_use: self.notebook.clone(),
             clock: self.clock.clone(),
@@ -119,14 +133,40 @@ impl House {
                 lifetime: LIFETIME,
                 algorithm: SigningAlgorithm::Rs256,
                 is_audience_required: self.is_audience_required,
+                default_audience: DefaultAudience::Nobody,
+                format: TokenFormat::Jwt,
+                profile: TokenProfile::Jwt,
+                shape: ClaimsShape::MIA,
+                reference_style: ReferenceStyle::Prefixed,
             },
-            profile: TokenProfile::Jwt,
+        }
+    }
+
+    /// As another dialect has it: opaque tokens.
+    pub(crate) fn issue_reference(&self, reference_style: ReferenceStyle) -> IssueToken {
+        let mut issue_token = self.issue_token();
+        issue_token.policy.format = TokenFormat::Reference;
+        issue_token.policy.reference_style = reference_style;
+        issue_token.policy.shape = ClaimsShape::PLAIN;
+        issue_token
+    }
+
+    pub(crate) fn introspect_token(&self) -> IntrospectToken {
+        IntrospectToken {
+            authenticate: self.authenticate(),
+            token_info: self.token_info(),
+            signer: Arc::new(PlainSigner),
+            clock: self.clock.clone(),
+            algorithm: SigningAlgorithm::Rs256,
+            profile: TokenProfile::AtJwt,
         }
     }
 
     pub(crate) fn token_info(&self) -> TokenInfo {
         TokenInfo {
             verifier: Arc::new(PlainSigner),
+            references: self.references.clone(),
+            digester: Arc::new(PlainDigester),
             tokens: self.tokens.clone(),
             clients: self.clients.clone(),
             clock: self.clock.clone(),
@@ -151,6 +191,16 @@ impl House {
             digester: Arc::new(PlainDigester),
             signatures: Arc::new(PlainSigner),
             entropy: self.entropy.clone(),
+            clock: self.clock.clone(),
+            unfinished: self.unfinished.clone(),
+        }
+    }
+
+    pub(crate) fn undo_registrations(&self) -> UndoRegistrations {
+        UndoRegistrations {
+            clients: self.clients.clone(),
+            credentials: self.credentials.clone(),
+            unfinished: self.unfinished.clone(),
             clock: self.clock.clone(),
         }
     }
@@ -260,9 +310,19 @@ impl House {
 
 /// A client id and a secret, read in one way.
 pub(crate) fn with_secret(id: &str, secret: &str) -> PresentedCredentials {
+    with_secret_by(AuthenticationMethod::ClientSecretBasic, id, secret)
+}
+
+/// The same, in the header or in the form.
+pub(crate) fn with_secret_by(
+    method: AuthenticationMethod,
+    id: &str,
+    secret: &str,
+) -> PresentedCredentials {
     PresentedCredentials::Secret(vec![PresentedSecret {
         client: id.parse().ok(),
         secret: ClientSecret::new(secret.to_owned()),
+        method,
     }])
 }
 

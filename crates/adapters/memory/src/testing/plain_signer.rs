@@ -42,7 +42,17 @@ impl TokenSigner for PlainSigner {
         algorithm: SigningAlgorithm,
     ) -> Result<SignedToken, Fault> {
         let header = json!({"alg": algorithm.name(), "kid": Self::KEY_ID, "typ": profile.typ()});
-        Ok(SignedToken::new(Self::compact(&header, &payload(claims).into())))
+        Ok(SignedToken::new(Self::compact(&header, &claims.to_json().into())))
+    }
+
+    fn sign_object(
+        &self,
+        claims: &JsonObject,
+        typ: &'static str,
+        algorithm: SigningAlgorithm,
+    ) -> Result<SignedToken, Fault> {
+        let header = json!({"alg": algorithm.name(), "kid": Self::KEY_ID, "typ": typ});
+        Ok(SignedToken::new(Self::compact(&header, &claims.clone().into())))
     }
 }
 
@@ -63,28 +73,6 @@ impl SignatureVerifier for PlainSigner {
     fn is_usable(&self, _: &PublicJwk) -> bool {
         true
     }
-}
-
-fn payload(claims: &AccessTokenClaims) -> JsonObject {
-    let texts = |items: &[&str]| Value::from(items.to_vec());
-    let audience: Vec<&str> = claims.audience.iter().map(domain::Audience::as_str).collect();
-    let permissions: Vec<&str> =
-        claims.permissions.iter().map(domain::Permission::as_str).collect();
-    let mut payload = claims.custom.clone();
-    let mut say = |name: &str, value: Value| payload.insert(name.to_owned(), value);
-    say("iss", claims.issuer.as_str().into());
-    say("sub", claims.subject.as_str().into());
-    if !audience.is_empty() {
-        say("aud", texts(&audience));
-    }
-    say("iat", claims.issued_at.as_unix_seconds().into());
-    say("exp", claims.expires_at.as_unix_seconds().into());
-    say("jti", claims.id.as_str().into());
-    say("permissions", texts(&permissions));
-    if let Some(scope) = &claims.scope {
-        say("scope", scope.to_string().into());
-    }
-    payload
 }
 
 #[cfg(test)]
