@@ -68,8 +68,6 @@ pub(crate) fn check_tls(settings: &Settings) -> Result<(), ServeError> {
 
 /// Serves until told to stop.
 pub(crate) fn run(settings: Settings) -> Result<(), ServeError> {
-    // For every user of TLS that does not name its own; a second call finds it installed.
-    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("background")
@@ -118,7 +116,8 @@ async fn serve_until_told(settings: &Settings, logging: Logging) -> Result<(), S
         refresh_keys,
         claim_bootstrap_token,
         phase,
-        clock,
+        listener: hears,
+        keys_changed,
     } = service;
     let api = web::Data::new(api);
     let server = http_server(settings, listener, tls, &api)?;
@@ -131,19 +130,17 @@ async fn serve_until_told(settings: &Settings, logging: Logging) -> Result<(), S
     let starter = background::Starter {
         stores: Arc::clone(&stores),
         ensure_keys,
-        refresh_keys: refresh_keys.clone(),
+        refresh_keys,
         claim_bootstrap_token,
         phase: Arc::clone(&phase),
-        algorithm: settings.tokens.algorithm,
+        algorithms: settings.tokens.algorithms(),
         base_url,
     };
     let (tasks, failed) = background::Tasks::start(
         starter,
-        refresh_keys,
         settings.keys.refresh,
+        background::Hearing { listener: hears, keys_changed },
         Arc::clone(&notes),
-        Arc::clone(&stores),
-        clock,
         api.clone(),
     );
     let reason = wait(failed, handle.clone(), ended).await?;
@@ -162,6 +159,11 @@ async fn serve_until_told(settings: &Settings, logging: Logging) -> Result<(), S
     if !matches!(tokio::time::timeout(FLUSH, notes.flush()).await, Ok(Ok(()))) {
         tracing::warn!("the last notes of last use were not written");
     }
+    let undo = api.register_client.undo_registrations();
+    if !matches!(tokio::time::timeout(FLUSH, undo.execute()).await, Ok(Ok(()))) {
+        tracing::warn!("half a client may be left of a registration that failed");
+    }
+    stores.announce().await;
     drop(tokio::time::timeout(FLUSH, stores.close()).await);
     match failed {
         None => {
@@ -184,7 +186,7 @@ fn http_server(
             .app_data(api.clone())
             .wrap(from_fn(http::hold_body))
             .wrap(from_fn(http::observe))
-            .configure(http::routes(&prefix))
+            .configure(http::routes(&prefix, &api.dialects))
     })
     .workers(settings.workers)
     .keep_alive(KEEP_ALIVE)

@@ -6,20 +6,27 @@ use std::time::Duration;
 use actix_web::web::Bytes;
 use app::{
     AddSecret, AuthenticateClient, AuthorizeManagement, ChangeState, ClaimBootstrapToken,
-    DeleteClient, EnsureKeys, FindClient, IssueToken, ListClients, ListSecrets,
+    DeleteClient, EnsureKeys, FindClient, IntrospectToken, IssueToken, ListClients, ListSecrets,
     ManagementAuthentication, RefreshKeys, RegisterClient, RegistrationRules,
     ReplaceBootstrapToken, RevokeKey, RevokeSecret, RevokeToken, RotateKeys, RotateSecret,
     TokenInfo, UpdateClient,
 };
 use domain::port::{
-    ClientRepository, Clock, CredentialRepository, KeyRepository, SecretHasher, TokenDigester,
+    ChangeListener, ClientRepository, CredentialRepository, KeyRepository, SecretHasher,
+    TokenDigester,
 };
-use domain::{AssertionPolicy, Issuer, KeyPolicy, TokenPolicy, TokenProfile};
+use domain::{
+    AssertionPolicy, ClaimsShape, DefaultAudience, Issuer, KeyPolicy, ReferenceStyle, TokenPolicy,
+    TokenProfile,
+};
 use secrecy::ExposeSecret as _;
+use tokio::sync::Notify;
 
 use crate::command::CommandError;
-use crate::http::{self, Api, Discovery, Phase, RegistrationAccess};
-use crate::settings::{Management, RegistrationMode, Settings};
+use crate::http::{
+    self, Api, Dialect, DialectName, Dialects, Discovery, Phase, RegistrationAccess,
+};
+use crate::settings::{DialectSettings, Management, RegistrationMode, Settings, Store};
 use crate::telemetry::{Logging, RequestLog};
 use crate::wiring::{Cached, Notes, OpenError, Stores, Tools};
 
@@ -39,7 +46,10 @@ pub(crate) struct Service {
     /// There where the first start makes a bootstrap token.
     pub(crate) claim_bootstrap_token: Option<ClaimBootstrapToken>,
     pub(crate) phase: Arc<Phase>,
-    pub(crate) clock: Arc<dyn Clock>,
+    /// Hears of what other nodes changed.
+    pub(crate) listener: Arc<dyn ChangeListener>,
+    /// Woken when they changed the keys.
+    pub(crate) keys_changed: Arc<Notify>,
 }
 
 impl Service {
@@ -76,7 +86,8 @@ impl Service {
             stores,
             claim_bootstrap_token,
             phase,
-            clock: tools.clock,
+            listener: cached.listener,
+            keys_changed: cached.keys_changed,
         })
     }
 }
@@ -91,29 +102,11 @@ fn api(
     cached: &Cached,
     phase: Arc<Phase>,
 ) -> Api {
-    let authenticate = authenticate(settings, issuer, tools, cached);
     let token_info = token_info(settings, issuer, tools, cached);
     let managed = &cached.managed_clients;
     Api {
-        issue_token: IssueToken {
-            authenticate: authenticate.clone(),
-            signer: Arc::clone(&tools.ring.signer),
-            entropy: Arc::clone(&tools.entropy),
-            last_use: cached.notes.clone(),
-            clock: Arc::clone(&tools.clock),
-            policy: TokenPolicy {
-                issuer: issuer.clone(),
-                lifetime: settings.tokens.lifetime,
-                algorithm: settings.tokens.algorithm,
-                is_audience_required: settings.tokens.is_audience_required,
-            },
-            profile: TokenProfile::Jwt,
-        },
-        revoke_token: RevokeToken {
-            authenticate,
-            token_info: token_info.clone(),
-            tokens: cached.tokens.clone(),
-        },
+        dialects: dialects(settings, issuer, tools, cached),
+        any_token_info: TokenInfo { accepted_audiences: Vec::new(), ..token_info.clone() },
         register_client: register_client(tools, managed, &cached.credentials, &cached.hasher),
         find_client: FindClient { clients: Arc::clone(managed) },
         list_clients: ListClients { directory: cached.directory.clone() },
@@ -153,7 +146,8 @@ fn api(
         jwks: Arc::clone(&tools.ring.jwks),
         jwks_max_age_seconds: settings.keys.publish_before_use.as_secs(),
         discovery: discovery(settings, issuer),
-        probes: stores.probes.clone(),
+        dependencies: stores.dependencies.clone(),
+        forwarded_headers: forwarded_headers(settings),
         phase,
         clock: Arc::clone(&tools.clock),
         metrics: Arc::clone(&cached.metrics),
@@ -161,9 +155,122 @@ fn api(
     }
 }
 
+fn forwarded_headers(settings: &Settings) -> Option<Vec<String>> {
+    let crud = settings.crud.as_ref().filter(|_| settings.stores.uses(Store::Crud));
+    crud.map(|it| it.forwarded_headers.clone())
+}
+
+/// The dialects that are spoken, each with the use-cases as it wants them.
+fn dialects(settings: &Settings, issuer: &Issuer, tools: &Tools, cached: &Cached) -> Dialects {
+    let all = [
+        (DialectName::Standard, &settings.dialects.standard),
+        (DialectName::Mia, &settings.dialects.mia),
+        (DialectName::Curity, &settings.dialects.curity),
+        (DialectName::IdService, &settings.dialects.id_service),
+    ];
+    let spoken = all.into_iter().filter_map(|(name, chosen)| Some((name, (*chosen)?)));
+    Dialects::new(
+        spoken
+            .map(|(name, chosen)| dialect(name, chosen, settings, issuer, tools, cached))
+            .collect(),
+    )
+}
+
+fn dialect(
+    name: DialectName,
+    chosen: DialectSettings,
+    settings: &Settings,
+    issuer: &Issuer,
+    tools: &Tools,
+    cached: &Cached,
+) -> Dialect {
+    let policy = token_policy(name, chosen, settings, issuer);
+    let authenticate = authenticate(name, settings, issuer, tools, cached);
+    let token_info = token_info(settings, issuer, tools, cached);
+    Dialect {
+        name,
+        introspect_token: IntrospectToken {
+            authenticate: authenticate.clone(),
+            token_info: token_info.clone(),
+            signer: Arc::clone(&tools.ring.signer),
+            clock: Arc::clone(&tools.clock),
+            algorithm: policy.algorithm,
+            profile: policy.profile,
+        },
+        revoke_token: RevokeToken {
+            authenticate: authenticate.clone(),
+            token_info,
+            tokens: cached.tokens.clone(),
+        },
+        issue_token: IssueToken {
+            authenticate,
+            signer: Arc::clone(&tools.ring.signer),
+            references: cached.references.clone(),
+            digester: Arc::clone(&tools.digester),
+            entropy: Arc::clone(&tools.entropy),
+            last_use: cached.notes.clone(),
+            clock: Arc::clone(&tools.clock),
+            policy,
+        },
+        has_query: name == DialectName::IdService && settings.dialects.has_query_parameters,
+    }
+}
+
+/// What tokens are in a dialect, where nothing else is chosen for the client.
+fn token_policy(
+    name: DialectName,
+    chosen: DialectSettings,
+    settings: &Settings,
+    issuer: &Issuer,
+) -> TokenPolicy {
+    let tokens = &settings.tokens;
+    let default = &tokens.default_audience;
+    // RFC 9068 section 2.2 demands one.
+    let issuer_itself = || issuer.as_str().parse().into_iter().collect();
+    let (shape, profile, reference_style, default_audience) = match name {
+        DialectName::Standard => (
+            ClaimsShape::STANDARD,
+            TokenProfile::AtJwt,
+            ReferenceStyle::Prefixed,
+            DefaultAudience::Chosen(match default.as_slice() {
+                [] => issuer_itself(),
+                [..] => default.clone(),
+            }),
+        ),
+        DialectName::Mia => {
+            (ClaimsShape::MIA, TokenProfile::Jwt, ReferenceStyle::Prefixed, DefaultAudience::Nobody)
+        }
+        DialectName::Curity => (
+            ClaimsShape::PLAIN,
+            TokenProfile::AtJwt,
+            ReferenceStyle::Uuid,
+            DefaultAudience::Chosen(default.clone()),
+        ),
+        DialectName::IdService => (
+            ClaimsShape::PLAIN,
+            TokenProfile::Jwt,
+            ReferenceStyle::Alphanumeric,
+            DefaultAudience::Client,
+        ),
+    };
+    TokenPolicy {
+        issuer: issuer.clone(),
+        lifetime: chosen.lifetime.unwrap_or(tokens.lifetime),
+        algorithm: tokens.algorithm,
+        is_audience_required: tokens.is_audience_required,
+        default_audience,
+        format: chosen.format,
+        profile,
+        shape,
+        reference_style,
+    }
+}
+
 fn token_info(settings: &Settings, issuer: &Issuer, tools: &Tools, cached: &Cached) -> TokenInfo {
     TokenInfo {
         verifier: Arc::clone(&tools.ring.verifier),
+        references: cached.references.clone(),
+        digester: Arc::clone(&tools.digester),
         tokens: cached.tokens.clone(),
         clients: cached.clients.clone(),
         clock: Arc::clone(&tools.clock),
@@ -173,6 +280,7 @@ fn token_info(settings: &Settings, issuer: &Issuer, tools: &Tools, cached: &Cach
 }
 
 fn authenticate(
+    name: DialectName,
     settings: &Settings,
     issuer: &Issuer,
     tools: &Tools,
@@ -189,11 +297,18 @@ fn authenticate(
         clock: Arc::clone(&tools.clock),
         assertions: AssertionPolicy {
             audience: issuer.clone(),
+            token_endpoint: token_endpoint(name, settings, issuer),
             clock_skew: settings.clock_skew,
             max_lifetime: LONGEST_ASSERTION,
-            is_key_id_required: true,
+            is_key_id_required: name == DialectName::Mia,
         },
     }
+}
+
+/// The URL of the token endpoint, where it is known without a request.
+fn token_endpoint(name: DialectName, settings: &Settings, issuer: &Issuer) -> Option<Box<str>> {
+    let Discovery { base_url, prefix, .. } = discovery(settings, issuer);
+    Some(format!("{}{prefix}{}", base_url?, name.paths().token).into())
 }
 
 /// The use-cases that the command line needs, on the same stores as the server's.
@@ -209,6 +324,7 @@ pub(crate) struct Commands {
     pub(crate) replace_bootstrap_token: ReplaceBootstrapToken,
     pub(crate) keys: Arc<dyn KeyRepository>,
     pub(crate) rules: RegistrationRules,
+    stores: Stores,
 }
 
 impl Commands {
@@ -250,9 +366,15 @@ impl Commands {
                 digester: Arc::clone(&tools.digester),
                 entropy: Arc::clone(&tools.entropy),
             },
-            keys: stores.keys,
+            keys: Arc::clone(&stores.keys),
             rules: tools.rules,
+            stores,
         })
+    }
+
+    /// Tells running servers what this command changed.
+    pub(crate) async fn announce(&self) {
+        self.stores.announce().await;
     }
 }
 
@@ -270,6 +392,7 @@ fn register_client(
         signatures: Arc::clone(&tools.signatures),
         entropy: Arc::clone(&tools.entropy),
         clock: Arc::clone(&tools.clock),
+        unfinished: Arc::default(),
     }
 }
 
@@ -304,7 +427,7 @@ fn key_policy(settings: &Settings) -> KeyPolicy {
     let until_all_publish = if publish.is_zero() { Duration::ZERO } else { settings.keys.refresh };
     KeyPolicy {
         publish_before_use: publish + until_all_publish,
-        keep_retired: settings.tokens.lifetime,
+        keep_retired: settings.tokens.longest_lifetime,
     }
 }
 
@@ -351,7 +474,7 @@ fn discovery(settings: &Settings, issuer: &Issuer) -> Discovery {
         base_url,
         prefix: settings.service_prefix.clone(),
         version: settings.service_version.clone(),
-        algorithm: settings.tokens.algorithm,
+        algorithms: settings.tokens.algorithms(),
         has_registration: !matches!(settings.registration.mode, RegistrationMode::Off),
         openid_configuration: settings.openid_configuration.clone().map(Bytes::from),
     }

@@ -62,6 +62,10 @@ pub(crate) struct Create {
     /// A file with the JWK of a client that uses private_key_jwt.
     #[arg(long, value_name = "FILE")]
     public_key: Option<std::path::PathBuf>,
+    /// Makes nothing, and shows no secret, if a client of this name is there already. For scripts
+    /// that run again; two that run at the same time may each make one.
+    #[arg(long)]
+    if_absent: bool,
 }
 
 #[derive(Args)]
@@ -96,9 +100,19 @@ pub(crate) async fn run(
     output: &Output,
 ) -> Result<(), CommandError> {
     let commands = Commands::open(settings).await?;
+    let outcome = carry_out(command, &commands, output).await;
+    commands.announce().await;
+    outcome
+}
+
+async fn carry_out(
+    command: Client,
+    commands: &Commands,
+    output: &Output,
+) -> Result<(), CommandError> {
     match command {
-        Client::Create(it) => create(it, &commands, output).await,
-        Client::List(it) => list(it, &commands, output).await,
+        Client::Create(it) => create(it, commands, output).await,
+        Client::List(it) => list(it, commands, output).await,
         Client::Show { client } => {
             let id = id(&client)?;
             let found = commands.find_client.execute(&id).await?.ok_or_else(unknown)?;
@@ -106,19 +120,27 @@ pub(crate) async fn run(
             output.print(&document, &[format!("{document:#}")]);
             Ok(())
         }
-        Client::Disable { client } => change(&client, ClientState::Trash, &commands, output).await,
-        Client::Enable { client } => change(&client, ClientState::Public, &commands, output).await,
+        Client::Disable { client } => change(&client, ClientState::Trash, commands, output).await,
+        Client::Enable { client } => change(&client, ClientState::Public, commands, output).await,
         Client::Delete { client } => {
             let id = id(&client)?;
             commands.delete_client.execute(&id).await.map_err(refused)?;
             output.print(&json!({"client_id": client}), &[format!("{client} is deleted")]);
             Ok(())
         }
-        Client::RotateSecret(it) => rotate(it, &commands, output).await,
+        Client::RotateSecret(it) => rotate(it, commands, output).await,
     }
 }
 
 async fn create(it: Create, commands: &Commands, output: &Output) -> Result<(), CommandError> {
+    if it.if_absent
+        && let Some(found) = named(&it.name, commands).await?
+    {
+        let id = found.id.as_str();
+        let line = format!("client_id      {id} (there already: its secret is not shown again)");
+        output.print(&json!({"client_id": id, "is_new": false}), &[line]);
+        return Ok(());
+    }
     let mut object = Map::new();
     object.insert("client_name".to_owned(), it.name.into());
     object.insert("permissions".to_owned(), it.permissions.into());
@@ -148,6 +170,21 @@ async fn create(it: Create, commands: &Commands, output: &Output) -> Result<(), 
     }
     output.print(&document, &lines);
     Ok(())
+}
+
+/// The first client of exactly this name.
+async fn named(name: &str, commands: &Commands) -> Result<Option<domain::Client>, CommandError> {
+    let mut after = None;
+    loop {
+        let query = ClientQuery { after, limit: app::MAX_PAGE, search: Some(name.to_owned()) };
+        let page = commands.list_clients.execute(query).await?;
+        let last = page.clients.last().map(|it| it.id.clone());
+        let found = page.clients.into_iter().find(|it| it.name.as_str() == name);
+        if found.is_some() || !page.has_more {
+            return Ok(found);
+        }
+        after = last;
+    }
 }
 
 async fn list(it: List, commands: &Commands, output: &Output) -> Result<(), CommandError> {

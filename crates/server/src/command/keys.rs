@@ -40,11 +40,14 @@ pub(crate) async fn run(
     let commands = Commands::open(settings).await?;
     let keys = match command {
         Keys::List => commands.keys.load().await?,
-        Keys::Rotate { force } => commands
-            .rotate_keys
-            .execute(settings.tokens.algorithm, force)
-            .await
-            .map_err(|error| CommandError::Refused(error.to_string()))?,
+        Keys::Rotate { force } => {
+            let mut keys = KeySet::default();
+            for algorithm in settings.tokens.algorithms() {
+                let rotated = commands.rotate_keys.execute(algorithm, force).await;
+                keys = rotated.map_err(|error| CommandError::Refused(error.to_string()))?;
+            }
+            keys
+        }
         Keys::Revoke { kid } => {
             let refused = |text: String| CommandError::Refused(text);
             let kid =
@@ -53,6 +56,7 @@ pub(crate) async fn run(
             revoked.map_err(|error| refused(error.to_string()))?
         }
     };
+    commands.announce().await;
     print(&keys, output);
     Ok(())
 }

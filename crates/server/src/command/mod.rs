@@ -6,6 +6,7 @@ mod client;
 mod healthcheck;
 mod keys;
 mod migrate;
+mod migrate_store;
 mod output;
 
 use std::path::PathBuf;
@@ -54,6 +55,11 @@ enum Command {
     Keys(keys::Keys),
     /// Brings the stores to the newest schema, and says which that is.
     Migrate,
+    /// Copies clients and their secrets from one store to another.
+    ///
+    /// Both are reached as the configuration says: at its URLs, and sqlite in the data directory. Nothing is overwritten or removed: it can be broken off,
+    /// and run again.
+    MigrateStore(migrate_store::Arguments),
     /// Makes a new bootstrap token; the old one is worth nothing from then on.
     BootstrapToken,
     /// Asks a running server whether it lives: for containers without a shell.
@@ -84,6 +90,8 @@ pub(crate) enum CommandError {
 #[must_use]
 pub fn run() -> ExitCode {
     let Arguments { config, output, command } = Arguments::parse();
+    // For every user of TLS that does not name its own; a second call finds it installed.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let outcome = Settings::read(config.as_deref(), &Variables::of_process())
         .map_err(CommandError::Settings)
         .and_then(|settings| {
@@ -116,6 +124,7 @@ fn carry_out(command: Command, settings: Settings, output: &Output) -> Result<()
             Command::Client(command) => client::run(command, &settings, output).await,
             Command::Keys(command) => keys::run(command, &settings, output).await,
             Command::Migrate => migrate::run(&settings, output).await,
+            Command::MigrateStore(it) => migrate_store::run(it, &settings, output).await,
             Command::BootstrapToken => bootstrap_token::run(&settings, output).await,
             Command::Healthcheck => healthcheck::run(&settings).await,
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use domain::JsonObject;
@@ -31,6 +32,23 @@ pub(crate) async fn form(headers: &HeaderMap, payload: Payload) -> Result<Form, 
     let bytes = bytes(payload, FORM_LIMIT).await?;
     media_type?;
     Form::parse(&bytes)
+        .map_err(|error| ApiError::with_text(ErrorCode::InvalidRequest, &error.to_string()))
+}
+
+/// Reads a form, or the query of a request without a body. Parameters in both places are refused:
+/// a proxy and this server could disagree on which of them counts.
+pub(crate) async fn form_or_query(
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<Form, ApiError> {
+    let bytes = bytes(payload, FORM_LIMIT).await?;
+    if !bytes.is_empty() {
+        return Err(ApiError::new(
+            ErrorCode::InvalidRequest,
+            "parameters are either in the query or in the body",
+        ));
+    }
+    Form::parse(request.query_string().as_bytes())
         .map_err(|error| ApiError::with_text(ErrorCode::InvalidRequest, &error.to_string()))
 }
 

@@ -5,7 +5,7 @@ use app::{PresentedCredentials, PresentedSecret};
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use domain::{ClientId, ClientSecret};
+use domain::{AuthenticationMethod, ClientId, ClientSecret};
 
 use super::error::{ApiError, ErrorCode};
 use super::form::{Form, decoded};
@@ -25,9 +25,18 @@ pub(crate) struct Found {
     pub(crate) method: &'static str,
 }
 
+/// What to make of a secret in the header and in the form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doubled {
+    /// They are two ways, and refused.
+    Never,
+    /// The same id and the same secret are one way: some resource servers ask like that.
+    MayAgree,
+}
+
 /// Finds the one way in which the request authenticates. Two ways at once are refused: a proxy
 /// and this server could otherwise disagree on who is asking (threat T20).
-pub(crate) fn find(headers: &HeaderMap, form: &Form) -> Result<Found, ApiError> {
+pub(crate) fn find(headers: &HeaderMap, form: &Form, doubled: Doubled) -> Result<Found, ApiError> {
     let mut authorizations = headers.get_all(AUTHORIZATION);
     let authorization = authorizations.next();
     if authorizations.next().is_some() {
@@ -38,12 +47,28 @@ pub(crate) fn find(headers: &HeaderMap, form: &Form) -> Result<Found, ApiError> 
     match (authorization, secret, assertion) {
         (Some(header), None, None) if kind.is_none() => basic(header, id),
         (None, Some(secret), None) if kind.is_none() => Ok(post(id, secret)),
+        (Some(header), Some(secret), None) if kind.is_none() && doubled == Doubled::MayAgree => {
+            agreeing(basic(header, id)?, id, secret)
+        }
         (None, None, Some(assertion)) => by_assertion(id, assertion, kind),
         (None, None, None) if kind.is_some() => Err(invalid("client_assertion is missing")),
         (None, None, None) => Err(unauthenticated(
             "the request authenticates no client: use HTTP Basic, or a client_assertion",
         )),
         (_, _, _) => Err(invalid("authenticate in exactly one way")),
+    }
+}
+
+/// The secret of the header, if the form has no other.
+fn agreeing(found: Found, id: Option<&str>, secret: &str) -> Result<Found, ApiError> {
+    let agrees = |it: &PresentedSecret| {
+        it.secret.expose() == secret && it.client.as_ref().map(ClientId::as_str) == id
+    };
+    match &found.credentials {
+        PresentedCredentials::Secret(readings) if readings.iter().any(agrees) => Ok(found),
+        PresentedCredentials::Secret(_) | PresentedCredentials::Assertion { .. } => {
+            Err(invalid("the Authorization header and the form name different credentials"))
+        }
     }
 }
 
@@ -60,6 +85,7 @@ fn post(id: Option<&str>, secret: &str) -> Found {
     let presented = PresentedSecret {
         client: id.and_then(|id| id.parse().ok()),
         secret: ClientSecret::new(secret.to_owned()),
+        method: AuthenticationMethod::ClientSecretPost,
     };
     Found {
         credentials: PresentedCredentials::Secret(vec![presented]),
@@ -113,6 +139,7 @@ fn basic(header: &HeaderValue, form_id: Option<&str>) -> Result<Found, ApiError>
         .map(|(id, secret)| PresentedSecret {
             client: id.parse().ok(),
             secret: ClientSecret::new(secret),
+            method: AuthenticationMethod::ClientSecretBasic,
         })
         .collect();
     Ok(Found { credentials: PresentedCredentials::Secret(readings), method: "client_secret_basic" })
@@ -144,7 +171,8 @@ mod tests {
     }
 
     fn readings(header: &str, raw_form: &str) -> Result<Vec<(Option<String>, String)>, ErrorCode> {
-        let found = find(&headers(header), &form(raw_form)).map_err(|error| error.code())?;
+        let found = find(&headers(header), &form(raw_form), Doubled::Never)
+            .map_err(|error| error.code())?;
         match found.credentials {
             PresentedCredentials::Secret(readings) => Ok(readings
                 .into_iter()
@@ -198,12 +226,35 @@ mod tests {
         }
         for raw in ["client_secret=b&client_assertion=x", "client_secret=b&client_assertion_type=x"]
         {
-            let error = find(&HeaderMap::new(), &form(raw)).err().unwrap();
+            let error = find(&HeaderMap::new(), &form(raw), Doubled::Never).err().unwrap();
             assert_eq!(error.code(), ErrorCode::InvalidRequest, "{raw}");
         }
         let mut twice = headers(&both);
         twice.append(AUTHORIZATION, HeaderValue::from_str(&both).unwrap());
-        assert_eq!(find(&twice, &form("")).err().unwrap().code(), ErrorCode::InvalidRequest);
+        assert_eq!(
+            find(&twice, &form(""), Doubled::Never).err().unwrap().code(),
+            ErrorCode::InvalidRequest
+        );
+    }
+
+    /// lua-resty-openidc sends both; whoever sends two different ones is refused (threat T20).
+    #[test]
+    fn t20_the_same_credentials_twice_are_one_way_where_that_is_allowed() {
+        let doubled = |raw: &str| {
+            let found = find(&headers(&basic_of("a:b%20c")), &form(raw), Doubled::MayAgree);
+            found.map(|it| it.method).map_err(|error| error.code())
+        };
+
+        assert_eq!(doubled("client_id=a&client_secret=b%20c"), Ok("client_secret_basic"));
+        for raw in [
+            "client_id=a&client_secret=other",
+            "client_id=b&client_secret=b%20c",
+            "client_secret=b%20c",
+            "client_id=a&client_secret=b%20c&client_assertion=x",
+            "client_id=a&client_secret=b%20c&client_assertion_type=x",
+        ] {
+            assert_eq!(doubled(raw), Err(ErrorCode::InvalidRequest), "{raw}");
+        }
     }
 
     #[test]
@@ -216,7 +267,7 @@ mod tests {
     #[test]
     fn an_assertion_needs_its_type() {
         for raw in ["client_assertion=x", "client_assertion=x&client_assertion_type=saml2"] {
-            let error = find(&HeaderMap::new(), &form(raw)).err().unwrap();
+            let error = find(&HeaderMap::new(), &form(raw), Doubled::Never).err().unwrap();
             assert_eq!(error.code(), ErrorCode::InvalidRequest, "{raw}");
         }
     }
@@ -238,7 +289,7 @@ mod tests {
 
         #[test]
         fn never_panics(raw in "[ -~]{0,60}") {
-            let _ = find(&headers(&raw), &form(""));
+            let _ = find(&headers(&raw), &form(""), Doubled::Never);
         }
     }
 }

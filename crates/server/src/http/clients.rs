@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::error::{ApiError, ErrorCode};
-use super::{Api, bearer, body, register, resource, secrets};
+use super::{Api, bearer, body, carried, register, resource, secrets};
 use crate::client_document;
 
 /// The routes. One guard stands before all of them, so that none can be forgotten.
@@ -101,7 +101,7 @@ async fn create(
 ) -> Result<HttpResponse, ApiError> {
     let object = body::json(request.headers(), payload).await?;
     let new = NewClient::parse(object, Authority::Management, &api.rules)?;
-    let registered = register::carried_out(&api, new).await?;
+    let registered = carried::registration(&api, new).await?;
     Ok(register::created(&registered))
 }
 
@@ -156,18 +156,19 @@ async fn patch(
     let id: ClientId = path_value(&path)?;
     let expected = expected_revisions(request.headers())?;
     let changes = ClientChanges::parse(object, &api.rules)?;
-    let client = api.update_client.execute(&id, changes, expected.as_deref()).await?;
-    Ok(shown(&client))
+    let update_client = api.update_client.clone();
+    let work = async move { update_client.execute(&id, changes, expected.as_deref()).await };
+    Ok(shown(&carried::to_the_end(work).await?))
 }
 
 async fn disable(path: web::Path<String>, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     let id: ClientId = path_value(&path)?;
-    Ok(shown(&api.change_state.execute(&id, ClientState::Trash).await?))
+    Ok(shown(&change_state(&api, id, ClientState::Trash).await?))
 }
 
 async fn enable(path: web::Path<String>, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     let id: ClientId = path_value(&path)?;
-    let client = api.change_state.execute(&id, ClientState::Public).await?;
+    let client = change_state(&api, id, ClientState::Public).await?;
     // Tokens count whole seconds, and those of this one are revoked: whoever is told that the
     // client is enabled gets tokens that are good.
     let into_second = Duration::from_millis(api.clock.now().as_unix_millis() % 1_000);
@@ -175,9 +176,15 @@ async fn enable(path: web::Path<String>, api: web::Data<Api>) -> Result<HttpResp
     Ok(shown(&client))
 }
 
+async fn change_state(api: &Api, id: ClientId, state: ClientState) -> Result<Client, ApiError> {
+    let change_state = api.change_state.clone();
+    carried::to_the_end(async move { change_state.execute(&id, state).await }).await
+}
+
 async fn delete(path: web::Path<String>, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     let id: ClientId = path_value(&path)?;
-    api.delete_client.execute(&id).await?;
+    let delete_client = api.delete_client.clone();
+    carried::to_the_end(async move { delete_client.execute(&id).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -3,24 +3,44 @@
 
 use actix_web::http::header::{CACHE_CONTROL, ContentType};
 use actix_web::{HttpRequest, HttpResponse, web};
+use domain::JsonObject;
 use serde_json::{Value, json};
 
+use super::dialect::{Dialect, DialectName};
 use super::{Api, Discovery};
 
-/// `GET /.well-known/oauth-authorization-server`.
+/// `GET /.well-known/oauth-authorization-server`: the standard endpoints, where they are spoken.
 pub(crate) async fn oauth(request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
-    document(&api.discovery, &base(&request, &api.discovery))
+    use DialectName::{Curity, IdService, Mia, Standard};
+    generated(&request, &api, &[Standard, Mia, Curity, IdService])
 }
 
-/// `GET /.well-known/openid-configuration`: the operator's document, or the generated one.
+/// `GET /.well-known/openid-configuration`: the operator's document, or one of the endpoints that
+/// clients of those services look for there.
 pub(crate) async fn openid(request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
+    use DialectName::{Curity, IdService, Mia, Standard};
     match &api.discovery.openid_configuration {
         Some(bytes) => HttpResponse::Ok()
             .insert_header((CACHE_CONTROL, "public, max-age=300"))
             .insert_header(ContentType::json())
             .body(bytes.clone()),
-        None => document(&api.discovery, &base(&request, &api.discovery)),
+        None => generated(&request, &api, &[Mia, IdService, Standard, Curity]),
     }
+}
+
+/// The document of the dialect at whose path it stands.
+pub(crate) async fn of_dialect(
+    request: HttpRequest,
+    api: web::Data<Api>,
+    dialect: web::Data<Dialect>,
+) -> HttpResponse {
+    let base = base(&request, &api.discovery);
+    document(&api, &base, dialect.name)
+}
+
+fn generated(request: &HttpRequest, api: &Api, preferred: &[DialectName]) -> HttpResponse {
+    let name = api.dialects.first(preferred).map_or(DialectName::Standard, |it| it.name);
+    document(api, &base(request, &api.discovery), name)
 }
 
 /// The address under which the endpoints are. A Host header never decides the issuer (threat
@@ -38,30 +58,43 @@ fn base(request: &HttpRequest, discovery: &Discovery) -> String {
     }
 }
 
-fn document(discovery: &Discovery, base: &str) -> HttpResponse {
+fn document(api: &Api, base: &str, name: DialectName) -> HttpResponse {
+    let discovery = &api.discovery;
     let at = |path: &str| format!("{base}{}{path}", discovery.prefix);
-    let algorithm = discovery.algorithm.name();
+    let is_spoken = |name| api.dialects.get(name).is_some();
+    let algorithms: Vec<_> = discovery.algorithms.iter().map(|it| it.name()).collect();
     let methods = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
     let assertion_algorithms = ["RS256", "PS256", "ES256", "EdDSA"];
-    let mut document = json!({
-        "issuer": discovery.issuer.as_str(),
-        "token_endpoint": at("/oauth/token"),
-        "token_endpoint_auth_methods_supported": methods,
-        "token_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
-        "revocation_endpoint": at("/oauth2/revoke"),
-        "revocation_endpoint_auth_methods_supported": methods,
-        "revocation_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
-        "jwks_uri": at("/.well-known/jwks.json"),
-        "grant_types_supported": ["client_credentials"],
-        "response_types_supported": [],
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": [algorithm],
-        "service_documentation": at("/documentation"),
-    });
-    if discovery.has_registration
-        && let Value::Object(members) = &mut document
-    {
-        members.insert("registration_endpoint".to_owned(), at("/register").into());
+    let paths = name.paths();
+    let mut document = JsonObject::new();
+    let mut set = |name: &str, value: Value| document.insert(name.to_owned(), value);
+    let mut endpoint = |prefix: &str, path: &str| {
+        set(&format!("{prefix}_endpoint"), at(path).into());
+        set(&format!("{prefix}_endpoint_auth_methods_supported"), json!(methods));
+        set(
+            &format!("{prefix}_endpoint_auth_signing_alg_values_supported"),
+            json!(assertion_algorithms),
+        );
+    };
+    endpoint("token", paths.token);
+    endpoint("revocation", paths.revoke);
+    // The vendor's service has none of its own: it is there where the standard dialect is spoken.
+    if name != DialectName::Mia || is_spoken(DialectName::Standard) {
+        endpoint("introspection", paths.introspect);
+    }
+    set("issuer", discovery.issuer.as_str().into());
+    set("jwks_uri", at(paths.jwks).into());
+    set("grant_types_supported", json!(["client_credentials"]));
+    set("response_types_supported", json!([]));
+    set("subject_types_supported", json!(["public"]));
+    set("id_token_signing_alg_values_supported", json!(algorithms));
+    set("introspection_signing_alg_values_supported", json!(algorithms));
+    set("service_documentation", at("/documentation").into());
+    if let Some(path) = paths.userinfo {
+        set("userinfo_endpoint", at(path).into());
+    }
+    if let Some(path) = paths.register.filter(|_| discovery.has_registration) {
+        set("registration_endpoint", at(path).into());
     }
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "public, max-age=300")).json(document)
 }

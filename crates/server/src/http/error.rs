@@ -9,8 +9,8 @@ use actix_web::http::header::{ALLOW, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICAT
 use actix_web::{HttpResponse, ResponseError};
 use app::{
     AddSecretError, AuthenticateClientError, AuthorizeManagementError, ChangeStateError,
-    DeleteClientError, InvalidMetadata, IssueTokenError, RegisterClientError, RevokeTokenError,
-    TokenInfoError, UpdateClientError,
+    DeleteClientError, IntrospectTokenError, InvalidMetadata, IssueTokenError, RegisterClientError,
+    RevokeTokenError, TokenInfoError, UpdateClientError,
 };
 use domain::management::ManagementRight;
 use domain::{Fault, FaultKind, GrantRefusal};
@@ -41,6 +41,8 @@ pub(crate) enum ErrorCode {
     TooLarge,
     TooManyRequests,
     ServerError,
+    /// `server_error` where it is another server's: it refused what we asked of it.
+    BadGateway,
     TemporarilyUnavailable,
 }
 
@@ -64,7 +66,7 @@ impl ErrorCode {
             Self::PreconditionFailed => "precondition_failed",
             Self::PreconditionRequired => "precondition_required",
             Self::TooManyRequests => "too_many_requests",
-            Self::ServerError => "server_error",
+            Self::ServerError | Self::BadGateway => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
         }
     }
@@ -91,6 +93,7 @@ impl ErrorCode {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::BadGateway => StatusCode::BAD_GATEWAY,
             Self::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -123,6 +126,7 @@ impl ErrorCode {
             | Self::TooLarge
             | Self::TooManyRequests
             | Self::ServerError
+            | Self::BadGateway
             | Self::TemporarilyUnavailable => None,
         }
     }
@@ -190,6 +194,11 @@ impl ApiError {
             retry_after_seconds: Some(1),
             ..Self::new(ErrorCode::TemporarilyUnavailable, description)
         }
+    }
+
+    /// The same refusal under another code.
+    pub(crate) fn with_code(self, code: ErrorCode) -> Self {
+        Self { code, ..self }
     }
 
     /// Its code.
@@ -268,6 +277,15 @@ impl From<TokenInfoError> for ApiError {
     }
 }
 
+impl From<IntrospectTokenError> for ApiError {
+    fn from(error: IntrospectTokenError) -> Self {
+        match error {
+            IntrospectTokenError::NotAuthenticated(error) => error.into(),
+            IntrospectTokenError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
 impl From<RevokeTokenError> for ApiError {
     fn from(error: RevokeTokenError) -> Self {
         match error {
@@ -297,6 +315,10 @@ impl From<RegisterClientError> for ApiError {
             RegisterClientError::Duplicate => {
                 Self::new(ErrorCode::Conflict, "a client with this id already exists: try again")
             }
+            RegisterClientError::Rejected(fault) => Self {
+                fault: Some(fault),
+                ..Self::new(ErrorCode::BadGateway, "the store of clients refused the client")
+            },
             RegisterClientError::Fault(fault) => fault.into(),
         }
     }

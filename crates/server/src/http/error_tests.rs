@@ -122,6 +122,7 @@ fn tells_every_error_as_the_specs_want() {
     table.push("# register_client".to_owned());
     table.push(row(RegisterClientError::Invalid(metadata())));
     table.push(row(RegisterClientError::Duplicate));
+    table.push(row(RegisterClientError::Rejected(Fault::corrupt("the cause"))));
     table.push("# management".to_owned());
     table.push(row(AuthorizeManagementError::TokenMissing));
     table.push(row(AuthorizeManagementError::TokenInvalid));

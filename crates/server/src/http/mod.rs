@@ -3,12 +3,16 @@
 
 mod bearer;
 mod body;
+mod carried;
 mod client_authentication;
 mod clients;
+mod dialect;
 mod discovery;
 mod documentation;
 mod error;
 mod form;
+mod forwarded;
+mod introspect;
 mod jwks;
 mod observe;
 mod register;
@@ -18,6 +22,7 @@ mod status;
 mod token;
 mod token_info;
 mod unread;
+mod userinfo;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,24 +35,27 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{Handler, Resource, Responder, Route, guard};
 use app::{
-    AddSecret, AuthorizeManagement, ChangeState, DeleteClient, FindClient, IssueToken, ListClients,
-    ListSecrets, RegisterClient, RegistrationRules, RevokeSecret, RevokeToken, TokenInfo,
-    UpdateClient,
+    AddSecret, AuthorizeManagement, ChangeState, DeleteClient, FindClient, ListClients,
+    ListSecrets, RegisterClient, RegistrationRules, RevokeSecret, TokenInfo, UpdateClient,
 };
-use domain::port::{Clock, HealthProbe, TokenDigester};
+use domain::port::{Clock, TokenDigester};
 use domain::{Issuer, SigningAlgorithm, TokenDigest};
 
+pub(crate) use dialect::{Dialect, DialectName, Dialects};
+pub(crate) use forwarded::forwarded_headers;
 pub(crate) use observe::observe;
 pub(crate) use unread::hold_body;
 
 use crate::telemetry::{Metrics, RequestLog};
+use crate::wiring::Dependency;
 use error::ApiError;
 
 /// Everything the handlers may call, and nothing else.
 pub(crate) struct Api {
-    pub(crate) issue_token: IssueToken,
+    pub(crate) dialects: Dialects,
     pub(crate) token_info: TokenInfo,
-    pub(crate) revoke_token: RevokeToken,
+    /// The same, whomever a token is meant for.
+    pub(crate) any_token_info: TokenInfo,
     pub(crate) register_client: RegisterClient,
     pub(crate) find_client: FindClient,
     pub(crate) list_clients: ListClients,
@@ -63,7 +71,9 @@ pub(crate) struct Api {
     pub(crate) jwks: Arc<dyn Fn() -> Bytes + Send + Sync>,
     pub(crate) jwks_max_age_seconds: u64,
     pub(crate) discovery: Discovery,
-    pub(crate) probes: Vec<Arc<dyn HealthProbe>>,
+    pub(crate) dependencies: Vec<Dependency>,
+    /// The headers that go on to the crud-service, in lower case, where clients are kept in one.
+    pub(crate) forwarded_headers: Option<Vec<String>>,
     pub(crate) phase: Arc<Phase>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
@@ -95,7 +105,8 @@ pub(crate) struct Discovery {
     pub(crate) base_url: Option<String>,
     pub(crate) prefix: String,
     pub(crate) version: String,
-    pub(crate) algorithm: SigningAlgorithm,
+    /// The algorithms that tokens are signed with.
+    pub(crate) algorithms: Vec<SigningAlgorithm>,
     pub(crate) has_registration: bool,
     /// The operator's own document, byte by byte.
     pub(crate) openid_configuration: Option<Bytes>,
@@ -133,8 +144,8 @@ impl Phase {
 pub(crate) use register::limiter;
 
 /// Declares the routes.
-pub(crate) fn routes(prefix: &str) -> impl FnOnce(&mut ServiceConfig) + use<> {
-    let prefix = prefix.to_owned();
+pub(crate) fn routes(prefix: &str, dialects: &Dialects) -> impl FnOnce(&mut ServiceConfig) + use<> {
+    let (prefix, dialects) = (prefix.to_owned(), dialects.clone());
     move |config| {
         // RFC 8414 section 3.1 puts the well-known name before the path of the issuer.
         if !prefix.is_empty() {
@@ -149,10 +160,7 @@ pub(crate) fn routes(prefix: &str) -> impl FnOnce(&mut ServiceConfig) + use<> {
             .service(
                 web::scope(&prefix)
                     .wrap(from_fn(refuse_before_start))
-                    .service(post("/oauth/token", token::post))
-                    .service(post("/oauth2/revoke", revoke::post))
-                    .service(get("/tokeninfo", token_info::get))
-                    .service(post("/register", register::post))
+                    .configure(|config| spoken(&dialects, config))
                     .service(get("/.well-known/jwks.json", jwks::get))
                     .service(get("/.well-known/openid-configuration", discovery::openid))
                     .service(get("/.well-known/oauth-authorization-server", discovery::oauth))
@@ -164,6 +172,47 @@ pub(crate) fn routes(prefix: &str) -> impl FnOnce(&mut ServiceConfig) + use<> {
             )
             .default_service(web::to(unknown_path));
     }
+}
+
+/// The endpoints of the dialects that are spoken.
+fn spoken(dialects: &Dialects, config: &mut ServiceConfig) {
+    use DialectName::{Curity, IdService, Mia, Standard};
+    for name in [Standard, Mia, Curity, IdService] {
+        let Some(dialect) = dialects.get(name) else { continue };
+        let paths = name.paths();
+        config.service(post(paths.token, token::post).app_data(dialect.clone()));
+        if name != Mia {
+            config.service(post(paths.introspect, introspect::post).app_data(dialect.clone()));
+        }
+        if name == Curity {
+            config.service(post(paths.revoke, revoke::post).app_data(dialect.clone()));
+            let metadata = "/oauth/v2/oauth-anonymous/.well-known/openid-configuration";
+            config.service(get(metadata, discovery::of_dialect).app_data(dialect.clone()));
+        }
+        if matches!(name, Curity | IdService) {
+            config.service(get(paths.jwks, jwks::get));
+        }
+        if let (Standard | IdService, Some(path)) = (name, paths.userinfo) {
+            config.service(userinfo_at(path));
+        }
+    }
+    // A token is taken back there, whichever dialect it came from.
+    if let Some(dialect) = dialects.first(&[Standard, Mia, IdService]) {
+        let path = Standard.paths().revoke;
+        config.service(post(path, revoke::post).app_data(dialect));
+    }
+    if dialects.get(Mia).is_some() {
+        config.service(get("/tokeninfo", token_info::get));
+        config.service(post("/register", register::post));
+    }
+    if dialects.get(Standard).is_some() {
+        config.service(post("/oauth2/register", register::standard));
+    }
+}
+
+fn userinfo_at(path: &str) -> Resource {
+    let methods = [Method::GET, Method::HEAD, Method::POST];
+    resource(path, "GET, HEAD, POST", methods.map(|it| (it, web::to(userinfo::answer))))
 }
 
 /// A path that is read.

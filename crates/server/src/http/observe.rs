@@ -12,10 +12,11 @@ use uuid::Uuid;
 
 use super::Api;
 use super::error::ApiError;
+use super::forwarded;
 use crate::telemetry::{Finished, stopwatch, traces};
 
 /// The header with the caller's own name for the request.
-const REQUEST_ID: &str = "x-request-id";
+pub(super) const REQUEST_ID: &str = "x-request-id";
 
 /// Observes one request.
 pub(crate) async fn observe<B: MessageBody>(
@@ -32,9 +33,18 @@ pub(crate) async fn observe<B: MessageBody>(
         api.log.incoming(&request, &id);
     }
     let span = traces::request_span(request.method().as_str(), request.headers());
+    let headers =
+        api.forwarded_headers.as_ref().map(|it| forwarded::chosen(it, request.headers(), &id));
+    let answered = next.call(request);
+    let answered = async move {
+        match headers {
+            Some(headers) => forwarded::carrying(headers, answered).await,
+            None => answered.await,
+        }
+    };
     let response = match &span {
-        Some(span) => next.call(request).instrument(span.clone()).await,
-        None => next.call(request).await,
+        Some(span) => answered.instrument(span.clone()).await,
+        None => answered.await,
     }?;
     finish(&api, &response, started.elapsed(), &id, is_status, span.as_ref());
     Ok(response)

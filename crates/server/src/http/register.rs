@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
-use app::{Authority, NewClient, RegisteredClient};
-use domain::Fault;
+use app::{Authority, NewClient, RegisteredClient, RegistrationRules};
+use domain::JsonObject;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use serde_json::{Value, json};
 
 use super::error::{ApiError, ErrorCode};
-use super::{Api, RegistrationAccess, bearer, body, peer};
+use super::{Api, RegistrationAccess, bearer, body, carried, peer};
+use crate::client_document;
 
 /// How many registrations each address has left.
 pub(crate) type Limiter = DefaultKeyedRateLimiter<IpAddr>;
@@ -31,40 +32,51 @@ pub(crate) async fn post(
     let object = body::json(request.headers(), payload).await?;
     admit(&request, &api.registration)?;
     let new = NewClient::parse(object, Authority::Public, &api.rules)?;
-    let registered = carried_out(&api, new).await?;
+    let registered = carried::registration(&api, new).await?;
     Ok(created(&registered))
 }
 
-/// How long a caller waits for stores that do not answer.
-const PATIENCE: Duration = Duration::from_secs(9);
-
-/// Makes the client to the end, or to the end of undoing it, even where the caller goes away or
-/// loses patience: a registration that is dropped halfway would leave half a client behind.
-pub(crate) async fn carried_out(
-    api: &web::Data<Api>,
-    new: NewClient,
-) -> Result<RegisteredClient, ApiError> {
-    let register_client = api.register_client.clone();
-    let made = actix_web::rt::spawn(async move { register_client.execute(new).await });
-    match actix_web::rt::time::timeout(PATIENCE, made).await {
-        Ok(Ok(made)) => Ok(made?),
-        Ok(Err(ended)) => Err(Fault::corrupt(ended).into()),
-        Err(late) => Err(Fault::unavailable(late).into()),
+/// `POST /oauth2/register`: as [`post`], and the answer holds all that is registered (RFC 7591
+/// section 3.2.1). A key needs no name there.
+pub(crate) async fn standard(
+    request: HttpRequest,
+    payload: web::Payload,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, ApiError> {
+    let object = body::json(request.headers(), payload).await?;
+    admit(&request, &api.registration)?;
+    let rules = RegistrationRules { is_key_id_required: false, ..api.rules.clone() };
+    let new = NewClient::parse(object, Authority::Public, &rules)?;
+    let registered = carried::registration(&api, new).await?;
+    let mut body = answer(&registered);
+    let document = client_document::client(&registered.client);
+    for member in ["client_name", "token_endpoint_auth_method", "jwks"] {
+        if let Some(value) = document.get(member) {
+            body.insert(member.to_owned(), value.clone());
+        }
     }
+    body.extend(registered.client.informative.as_object().clone());
+    body.insert("grant_types".to_owned(), json!(["client_credentials"]));
+    body.insert("response_types".to_owned(), json!([]));
+    Ok(HttpResponse::Created().insert_header((CACHE_CONTROL, "no-store")).json(body))
 }
 
 /// The answer to whoever made a client. It holds the secret, this once.
 pub(crate) fn created(registered: &RegisteredClient) -> HttpResponse {
+    HttpResponse::Created().insert_header((CACHE_CONTROL, "no-store")).json(answer(registered))
+}
+
+fn answer(registered: &RegisteredClient) -> JsonObject {
     let client = &registered.client;
-    let mut body = json!({
-        "client_id": client.id.as_str(),
-        "client_id_issued_at": client.created_at.as_unix_seconds(),
-    });
-    if let (Some(secret), Value::Object(members)) = (&registered.secret, &mut body) {
-        members.insert("client_secret".to_owned(), secret.expose().into());
-        members.insert("client_secret_expires_at".to_owned(), 0.into());
+    let mut body = JsonObject::new();
+    let mut set = |name: &str, value: Value| body.insert(name.to_owned(), value);
+    set("client_id", client.id.as_str().into());
+    set("client_id_issued_at", client.created_at.as_unix_seconds().into());
+    if let Some(secret) = &registered.secret {
+        set("client_secret", secret.expose().into());
+        set("client_secret_expires_at", 0.into());
     }
-    HttpResponse::Created().insert_header((CACHE_CONTROL, "no-store")).json(body)
+    body
 }
 
 fn admit(request: &HttpRequest, access: &RegistrationAccess) -> Result<(), ApiError> {

@@ -2,13 +2,13 @@
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
-use app::AddSecretRequest;
+use app::{AddSecretRequest, AddedSecret};
 use domain::{ClientId, JsonObject, SecretId, SecretName, Timestamp};
 use serde_json::{Value, json};
 
 use super::clients::{path_value, unknown_client};
 use super::error::{ApiError, ErrorCode};
-use super::{Api, body};
+use super::{Api, body, carried};
 use crate::client_document;
 
 pub(crate) async fn list(
@@ -32,7 +32,16 @@ pub(crate) async fn add(
     let object = body::optional_json(request.headers(), payload).await?;
     let id: ClientId = path_value(&path)?;
     let asked = add_secret_request(object, api.clock.now())?;
-    let added = api.add_secret.execute(&id, asked).await?;
+    let (add_secret, revoke_secret) = (api.add_secret.clone(), api.revoke_secret.clone());
+    let (of, client) = (id.clone(), id.clone());
+    let work = async move { add_secret.execute(&of, asked).await };
+    // A secret that nobody got to know would take the room of another.
+    let taking_back = |unheard: AddedSecret| async move {
+        if let Err(fault) = revoke_secret.execute(&client, &unheard.credential.id).await {
+            tracing::warn!(client.id = %client, error = %fault, "a secret that nobody knows stays");
+        }
+    };
+    let added = carried::or_back(work, taking_back).await?;
     let ends = added.credential.expires_at.map_or(0, Timestamp::as_unix_seconds);
     Ok(HttpResponse::Created().insert_header((CACHE_CONTROL, "no-store")).json(json!({
         "client_id": id.as_str(),
@@ -49,7 +58,9 @@ pub(crate) async fn revoke(
     let (client, secret) = path.into_inner();
     let client: ClientId = path_value(&client)?;
     let secret: SecretId = path_value(&secret)?;
-    if api.revoke_secret.execute(&client, &secret).await? {
+    let revoke_secret = api.revoke_secret.clone();
+    let work = async move { revoke_secret.execute(&client, &secret).await };
+    if carried::to_the_end(work).await? {
         return Ok(HttpResponse::NoContent().finish());
     }
     Err(ApiError::new(ErrorCode::NotFound, "the client has no secret with this id"))

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::Api;
 use super::error::ApiError;
+use crate::wiring::Dependency;
 
 /// A probe that takes longer is an answer too.
 const PROBE_TIME: Duration = Duration::from_secs(5);
@@ -18,16 +19,16 @@ pub(crate) async fn alive(api: web::Data<Api>) -> HttpResponse {
     answer(&api, true, None)
 }
 
-/// `GET /-/ready`: requests are welcome.
+/// `GET /-/ready`: requests are welcome. A store that most of them can do without does not count.
 pub(crate) async fn ready(api: web::Data<Api>) -> HttpResponse {
     let is_on = api.phase.has_started() && !api.phase.is_ending();
-    let is_ready = is_on && probe_all(&api).await.values().all(|state| state == "OK");
+    let is_ready = is_on && probe(&api, |it| it.is_essential).await.values().all(|it| it == "OK");
     answer(&api, is_ready, None)
 }
 
 /// `GET /-/check-up`: every dependency is asked.
 pub(crate) async fn check_up(api: web::Data<Api>) -> HttpResponse {
-    let states = probe_all(&api).await;
+    let states = probe(&api, |_| true).await;
     let is_fine = api.phase.has_started() && states.values().all(|state| state == "OK");
     answer(&api, is_fine, Some(states))
 }
@@ -40,8 +41,9 @@ pub(crate) async fn metrics(api: web::Data<Api>) -> Result<HttpResponse, ApiErro
         .body(text))
 }
 
-async fn probe_all(api: &Api) -> Map<String, Value> {
-    let probed = api.probes.iter().map(|probe| async move {
+async fn probe(api: &Api, is_asked: fn(&Dependency) -> bool) -> Map<String, Value> {
+    let asked = api.dependencies.iter().filter(|it| is_asked(it));
+    let probed = asked.map(|Dependency { probe, .. }| async move {
         let state = match actix_web::rt::time::timeout(PROBE_TIME, probe.check()).await {
             Ok(Ok(())) => "OK",
             Ok(Err(_)) | Err(_) => "KO",

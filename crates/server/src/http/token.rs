@@ -1,32 +1,50 @@
-//! `POST /oauth/token` (RFC 6749 sections 4.4 and 5).
+//! The token endpoint of every dialect (RFC 6749 sections 4.4 and 5).
 
 use actix_web::http::header::{CACHE_CONTROL, PRAGMA};
 use actix_web::{HttpRequest, HttpResponse, web};
-use app::{IssueTokenRequest, IssuedToken};
+use app::IssueTokenRequest;
 use domain::{Audience, GrantRequest};
 use serde::Serialize;
 use url::Url;
 
+use super::client_authentication::{self, Doubled};
+use super::dialect::Dialect;
 use super::error::{ApiError, ErrorCode};
 use super::form::Form;
-use super::{Api, body, client_authentication};
+use super::{Api, body};
 
 pub(crate) async fn post(
     request: HttpRequest,
     payload: web::Payload,
     api: web::Data<Api>,
+    dialect: web::Data<Dialect>,
 ) -> Result<HttpResponse, ApiError> {
-    let form = body::form(request.headers(), payload).await?;
-    refuse_query(&request)?;
+    let form = if dialect.has_query && !request.query_string().is_empty() {
+        body::form_or_query(&request, payload).await?
+    } else {
+        let form = body::form(request.headers(), payload).await?;
+        refuse_query(&request)?;
+        form
+    };
     let grant = grant_request(&form)?;
-    let found = client_authentication::find(request.headers(), &form)?;
+    let found = client_authentication::find(request.headers(), &form, Doubled::Never)?;
     let command = IssueTokenRequest { credentials: found.credentials, grant };
-    let issued = api.issue_token.execute(command).await?;
-    api.metrics.token_issued(found.method, issued.algorithm);
+    let issued = dialect.issue_token.execute(command).await.map_err(|error| dialect.told(error))?;
+    api.metrics.token_issued(found.method, &issued);
+    let expires_in = if dialect.counts_from_now() {
+        issued.expires_at.since(api.clock.now())
+    } else {
+        issued.expires_at.since(issued.issued_at)
+    };
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((PRAGMA, "no-cache"))
-        .json(Body::from(&issued)))
+        .json(Body {
+            access_token: issued.token.as_str(),
+            token_type: dialect.token_type(),
+            expires_in: expires_in.as_secs(),
+            scope: issued.scope.as_ref().filter(|_| dialect.has_scope()).map(ToString::to_string),
+        }))
 }
 
 /// Parameters in the query end in logs: the seed's systems disagree, and this one refuses.
@@ -87,15 +105,4 @@ struct Body<'a> {
     expires_in: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
-}
-
-impl<'a> From<&'a IssuedToken> for Body<'a> {
-    fn from(issued: &'a IssuedToken) -> Self {
-        Self {
-            access_token: issued.token.as_str(),
-            token_type: "Bearer",
-            expires_in: issued.expires_at.since(issued.issued_at).as_secs(),
-            scope: issued.scope.as_ref().map(ToString::to_string),
-        }
-    }
 }

@@ -6,18 +6,26 @@ use std::time::Duration;
 use actix_web::rt::task::JoinHandle;
 use actix_web::rt::{self, time};
 use actix_web::web;
-use app::{ClaimBootstrapToken, EnsureKeys, EnsureKeysError, RefreshKeys};
-use domain::port::Clock;
+use app::{ClaimBootstrapToken, EnsureKeys, EnsureKeysError, RefreshKeys, UndoRegistrations};
+use domain::port::{ChangeFeed, ChangeListener};
 use domain::{Fault, SigningAlgorithm};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::http::{Api, Phase};
+use crate::telemetry::stopwatch;
 use crate::welcome;
 use crate::wiring::{Notes, Stores};
 
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
+const UNDO_EVERY: Duration = Duration::from_secs(3);
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
+const REFRESH_AGAIN: Duration = Duration::from_secs(1);
+const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// A feed that is not to be had at all is not asked for often.
+const LONGEST_FEED_WAIT: Duration = Duration::from_secs(15);
+/// A feed that held for so long was a good one.
+const STEADY: Duration = Duration::from_secs(30);
 
 /// What must be done before the first request is answered.
 pub(super) struct Starter {
@@ -26,8 +34,14 @@ pub(super) struct Starter {
     pub(super) refresh_keys: RefreshKeys,
     pub(super) claim_bootstrap_token: Option<ClaimBootstrapToken>,
     pub(super) phase: Arc<Phase>,
-    pub(super) algorithm: SigningAlgorithm,
+    pub(super) algorithms: Vec<SigningAlgorithm>,
     pub(super) base_url: String,
+}
+
+/// What happens when other nodes changed something.
+pub(super) struct Hearing {
+    pub(super) listener: Arc<dyn ChangeListener>,
+    pub(super) keys_changed: Arc<Notify>,
 }
 
 /// The tasks beside the requests.
@@ -39,26 +53,31 @@ impl Tasks {
     /// Starts them all. The receiver hears why the server can never start.
     pub(super) fn start(
         starter: Starter,
-        refresh_keys: RefreshKeys,
         refresh_every: Duration,
+        news: Hearing,
         notes: Arc<Notes>,
-        stores: Arc<Stores>,
-        clock: Arc<dyn Clock>,
         api: web::Data<Api>,
     ) -> (Self, oneshot::Receiver<String>) {
         let (tell, failed) = oneshot::channel();
-        let phase = Arc::clone(&starter.phase);
-        let handles = vec![
+        let (phase, stores) = (Arc::clone(&starter.phase), Arc::clone(&starter.stores));
+        let refresh_keys = starter.refresh_keys.clone();
+        let mut handles = vec![
             rt::spawn(async move {
                 if let Err(what) = starter.run().await {
                     // Nobody listens any more where the server is ending already.
                     drop(tell.send(what));
                 }
             }),
-            rt::spawn(refresh(refresh_keys, refresh_every, phase)),
+            rt::spawn(refresh(refresh_keys, refresh_every, news.keys_changed, phase)),
             rt::spawn(flush(notes)),
-            rt::spawn(sweep(stores, clock, api)),
         ];
+        for (name, feed) in &stores.feeds {
+            let (feed, listener) = (Arc::clone(feed), Arc::clone(&news.listener));
+            handles.push(rt::spawn(follow(name, feed, listener)));
+        }
+        handles.push(rt::spawn(announce(Arc::clone(&stores))));
+        handles.push(rt::spawn(undo(api.register_client.undo_registrations())));
+        handles.push(rt::spawn(sweep(stores, api)));
         (Self { handles }, failed)
     }
 }
@@ -66,7 +85,7 @@ impl Tasks {
 impl Starter {
     /// Tries until the stores answer: a store that is out at start is waited for.
     async fn run(self) -> Result<(), String> {
-        let mut wait = Duration::from_millis(250);
+        let mut wait = FIRST_WAIT;
         loop {
             match self.attempt().await {
                 Ok(()) => return Ok(()),
@@ -82,8 +101,10 @@ impl Starter {
 
     async fn attempt(&self) -> Result<(), Attempt> {
         self.stores.migrate().await?;
-        let keys = self.ensure_keys.execute(self.algorithm).await?;
-        self.refresh_keys.install(&keys)?;
+        for algorithm in &self.algorithms {
+            let keys = self.ensure_keys.execute(*algorithm).await?;
+            self.refresh_keys.install(&keys)?;
+        }
         let token = match &self.claim_bootstrap_token {
             Some(claim) => claim.execute().await?,
             None => None,
@@ -117,18 +138,65 @@ impl From<EnsureKeysError> for Attempt {
     }
 }
 
-/// Takes over keys that another node or a command changed.
-async fn refresh(keys: RefreshKeys, every: Duration, phase: Arc<Phase>) {
+/// Takes over keys that another node or a command changed: when it is told of that, and now and
+/// then in any case.
+async fn refresh(keys: RefreshKeys, every: Duration, changed: Arc<Notify>, phase: Arc<Phase>) {
+    // News that could not be followed are not over.
+    let mut is_due = false;
     loop {
-        time::sleep(every).await;
+        let wait = if is_due { every.min(REFRESH_AGAIN) } else { every };
+        // An error is the time that passed.
+        drop(time::timeout(wait, changed.notified()).await);
         if !phase.has_started() {
+            is_due = true;
             continue;
         }
+        is_due = false;
         match keys.execute().await {
             Ok(true) => tracing::info!("the signing keys were changed"),
             Ok(false) => (),
             Err(fault) => {
+                is_due = true;
                 tracing::warn!(error = fault.explained(), "the keys cannot be read again");
+            }
+        }
+    }
+}
+
+/// Hears of what other nodes changed. While a feed is broken, changes bite when what is remembered
+/// is no longer fresh.
+async fn follow(name: &'static str, feed: Arc<dyn ChangeFeed>, listener: Arc<dyn ChangeListener>) {
+    let mut wait = FIRST_WAIT;
+    let mut is_told = false;
+    loop {
+        let began = stopwatch::start();
+        let fault = feed.follow(listener.as_ref()).await;
+        if STEADY < began.elapsed() {
+            (wait, is_told) = (FIRST_WAIT, false);
+        }
+        if is_told {
+            tracing::debug!(feed = name, error = fault.explained(), "no news of other nodes");
+        } else {
+            tracing::warn!(feed = name, error = fault.explained(), "no news of other nodes");
+        }
+        is_told = true;
+        time::sleep(wait).await;
+        wait = (wait * 2).min(LONGEST_FEED_WAIT);
+    }
+}
+
+/// Tells other nodes what this one changed.
+async fn announce(stores: Arc<Stores>) {
+    let Some(announcements) = &stores.announcements else { return };
+    let mut wait = FIRST_WAIT;
+    loop {
+        announcements.come().await;
+        match announcements.deliver().await {
+            Ok(()) => wait = FIRST_WAIT,
+            Err(fault) => {
+                tracing::debug!(error = fault.explained(), "changes wait to be told");
+                time::sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
             }
         }
     }
@@ -144,12 +212,22 @@ async fn flush(notes: Arc<Notes>) {
     }
 }
 
+/// Removes what is left of registrations that failed halfway.
+async fn undo(undo: UndoRegistrations) {
+    loop {
+        time::sleep(UNDO_EVERY).await;
+        if let Err(fault) = undo.execute().await {
+            tracing::debug!(error = fault.explained(), "half a client waits to be removed");
+        }
+    }
+}
+
 /// Forgets what has ended: used assertions, revocations, counters of addresses.
-async fn sweep(stores: Arc<Stores>, clock: Arc<dyn Clock>, api: web::Data<Api>) {
+async fn sweep(stores: Arc<Stores>, api: web::Data<Api>) {
     loop {
         time::sleep(SWEEP_EVERY).await;
         api.registration.forget_idle_addresses();
-        if let Err(fault) = stores.sweep(clock.now()).await {
+        if let Err(fault) = stores.sweep(api.clock.now()).await {
             tracing::debug!(error = fault.explained(), "what has ended is not forgotten yet");
         }
     }

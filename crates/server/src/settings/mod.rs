@@ -1,7 +1,9 @@
 //! The configuration: read once, parsed into the words of the domain, handed out in pieces.
 
+mod dialects;
 mod reader;
 mod sources;
+mod stores;
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -12,9 +14,11 @@ use domain::{Audience, Issuer, KeyId, KeyState, SigningAlgorithm};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
+pub(crate) use dialects::{DialectSettings, Dialects};
 pub(crate) use reader::Problem;
 use reader::{Reader, unreadable};
 pub(crate) use sources::Variables;
+pub(crate) use stores::{Crud, KeyStore, Mongodb, Postgres, Redis, RedisMode, Store, Stores};
 
 /// Everything an operator can choose. No field shows a secret in its `Debug` output.
 #[derive(Debug)]
@@ -35,8 +39,16 @@ pub(crate) struct Settings {
     pub(crate) stores: Stores,
     /// How to reach PostgreSQL; there whenever a store is PostgreSQL.
     pub(crate) postgres: Option<Postgres>,
+    /// How to reach MongoDB; there whenever a store is MongoDB.
+    pub(crate) mongodb: Option<Mongodb>,
+    /// How to reach Redis; there whenever a store is Redis. Where it is not, it carries news.
+    pub(crate) redis: Option<Redis>,
+    /// How to reach the crud-service; there whenever clients are kept there.
+    pub(crate) crud: Option<Crud>,
     /// What tokens are.
     pub(crate) tokens: Tokens,
+    /// How the service is spoken to.
+    pub(crate) dialects: Dialects,
     /// How far the clocks of clients may differ from ours.
     pub(crate) clock_skew: Duration,
     /// The keys that sign tokens.
@@ -63,52 +75,6 @@ pub(crate) struct Settings {
     pub(crate) notices: Vec<String>,
 }
 
-/// A place to keep things.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Store {
-    /// One file in the data directory.
-    Sqlite,
-    /// A PostgreSQL database.
-    Postgres,
-    /// This process: gone when it ends.
-    Memory,
-}
-
-/// A place to keep keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum KeyStore {
-    /// PEM files in the data directory, made at first start.
-    Directory,
-    /// One of the stores.
-    In(Store),
-}
-
-/// Which store keeps what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stores {
-    /// Where clients are kept.
-    pub(crate) clients: Store,
-    /// Where the hashes of secrets are kept.
-    pub(crate) credentials: Store,
-    /// Where revocations are kept.
-    pub(crate) tokens: Store,
-    /// Where used assertions are kept.
-    pub(crate) replay: Store,
-    /// Where keys are kept, unless `keys.files` names them.
-    pub(crate) keys: KeyStore,
-}
-
-/// How to reach PostgreSQL.
-#[derive(Debug)]
-pub(crate) struct Postgres {
-    /// The connection URL, which may hold a password.
-    pub(crate) url: SecretString,
-    /// The most connections.
-    pub(crate) max_connections: u32,
-    /// How long a statement, or a connection, may take.
-    pub(crate) timeout: Duration,
-}
-
 /// What tokens are.
 #[derive(Debug)]
 pub(crate) struct Tokens {
@@ -122,6 +88,25 @@ pub(crate) struct Tokens {
     pub(crate) is_audience_required: bool,
     /// Which audiences `/tokeninfo` accepts; empty: not checked.
     pub(crate) accepted_audiences: Vec<Audience>,
+    /// Whom they are meant for where a request names nobody, in the dialects that have that.
+    pub(crate) default_audience: Vec<Audience>,
+    /// The algorithms that clients may be given beside `algorithm`.
+    pub(crate) additional_algorithms: Vec<SigningAlgorithm>,
+    /// How long they may live at most, whatever is chosen for a client or a dialect.
+    pub(crate) longest_lifetime: Duration,
+}
+
+impl Tokens {
+    /// Every algorithm that tokens are signed with, the usual one first.
+    pub(crate) fn algorithms(&self) -> Vec<SigningAlgorithm> {
+        let mut all = vec![self.algorithm];
+        for algorithm in &self.additional_algorithms {
+            if !all.contains(algorithm) {
+                all.push(*algorithm);
+            }
+        }
+        all
+    }
 }
 
 /// The keys that sign tokens.
@@ -286,15 +271,17 @@ impl Settings {
         let sources::Merged { root, mut problems, notices } = sources::merged(file, environment);
         let mut reader = Reader::new(root);
         let settings = Self::from_reader(&mut reader, notices);
-        problems.extend(reader.finish());
+        // What a variable of the vendor would have set is told by that name, and once.
+        let told: Vec<_> = problems.iter().filter_map(|it| sources::key_of(&it.key)).collect();
+        let is_news = |it: &Problem| it.origin.is_some() || !told.contains(&it.key.as_str());
+        problems.extend(reader.finish().into_iter().filter(is_news));
         if problems.is_empty() { Ok(settings) } else { Err(problems) }
     }
 
     fn from_reader(reader: &mut Reader, mut notices: Vec<String>) -> Self {
-        let stores = stores(reader);
-        let uses_postgres = [stores.clients, stores.credentials, stores.tokens, stores.replay]
-            .contains(&Store::Postgres)
-            || stores.keys == KeyStore::In(Store::Postgres);
+        let stores = Stores::read(reader);
+        let tokens = tokens(reader);
+        let dialects = Dialects::read(reader, tokens.longest_lifetime);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let clock_skew = reader.number("assertions.clock_skew_seconds", 0..=300, 0);
         Self {
@@ -310,8 +297,12 @@ impl Settings {
                 .unwrap_or_else(|| "tokenwright-data".to_owned())
                 .into(),
             stores,
-            postgres: postgres(reader, uses_postgres),
-            tokens: tokens(reader),
+            postgres: Postgres::read(reader, stores.uses(Store::Postgres)),
+            mongodb: Mongodb::read(reader, stores.uses(Store::Mongodb)),
+            redis: Redis::read(reader, stores.uses(Store::Redis), &mut notices),
+            crud: Crud::read(reader, stores.uses(Store::Crud)),
+            tokens,
+            dialects,
             clock_skew: Duration::from_secs(clock_skew),
             keys: keys(reader),
             secrets: secrets(reader, cores),
@@ -389,11 +380,11 @@ fn listen(reader: &mut Reader, notices: &mut Vec<String>) -> SocketAddr {
     let default = SocketAddr::from((Ipv4Addr::LOCALHOST, 3_000));
     let port = reader.has("http_port").then(|| reader.number("http_port", 0..=65_535, 3_000));
     match (listen_address(reader), port.and_then(|it| u16::try_from(it).ok())) {
-        (Some(listen), None) => listen,
-        (Some(listen), Some(_)) => {
+        (Some(listen), Some(_)) if reader.origin("http_port") == Some("HTTP_PORT") => {
             notices.push(format!("HTTP_PORT has no effect, since listen is set to {listen}"));
             listen
         }
+        (Some(listen), _) => listen,
         // Whoever sets the vendor's port expects the vendor's address: every interface.
         (None, Some(port)) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
         (None, None) => default,
@@ -437,59 +428,36 @@ fn service_prefix(reader: &mut Reader) -> String {
     if prefix.is_empty() { String::new() } else { format!("/{prefix}") }
 }
 
-fn stores(reader: &mut Reader) -> Stores {
-    const NAMES: [(&str, Store); 3] =
-        [("sqlite", Store::Sqlite), ("postgres", Store::Postgres), ("memory", Store::Memory)];
-    const KEY_NAMES: [(&str, KeyStore); 4] = [
-        ("directory", KeyStore::Directory),
-        ("sqlite", KeyStore::In(Store::Sqlite)),
-        ("postgres", KeyStore::In(Store::Postgres)),
-        ("memory", KeyStore::In(Store::Memory)),
-    ];
-    let default = reader.choice("stores.default", &NAMES, Store::Sqlite);
-    let keys = match default {
-        // Several nodes share a database and must share their keys; one node has a directory.
-        Store::Sqlite => KeyStore::Directory,
-        Store::Postgres | Store::Memory => KeyStore::In(default),
-    };
-    Stores {
-        clients: reader.choice("stores.clients", &NAMES, default),
-        credentials: reader.choice("stores.credentials", &NAMES, default),
-        tokens: reader.choice("stores.tokens", &NAMES, default),
-        replay: reader.choice("stores.replay", &NAMES, default),
-        keys: reader.choice("stores.keys", &KEY_NAMES, keys),
-    }
-}
-
-fn postgres(reader: &mut Reader, is_used: bool) -> Option<Postgres> {
-    let url = reader.secret("postgres.url");
-    let max_connections = to_u32(reader.number("postgres.max_connections", 1..=1_000, 10));
-    let timeout = Duration::from_secs(reader.number("postgres.timeout_seconds", 1..=6, 5));
-    if is_used && url.is_none() {
+fn tokens(reader: &mut Reader) -> Tokens {
+    let lifetime = reader.number("tokens.lifetime_seconds", 1..=YEAR, 3_600);
+    let longest = reader.number("tokens.longest_lifetime_seconds", 1..=YEAR, lifetime.max(7 * DAY));
+    if longest < lifetime {
         reader.refuse(
-            "postgres.url",
-            "is required while a store is postgres: postgres://user:password@host:5432/database",
+            "tokens.longest_lifetime_seconds",
+            "must not be less than tokens.lifetime_seconds",
         );
     }
-    let is_url = |url: &SecretString| {
-        Url::parse(url.expose_secret())
-            .is_ok_and(|it| matches!(it.scheme(), "postgres" | "postgresql"))
-    };
-    if url.as_ref().is_some_and(|url| !is_url(url)) {
-        reader.refuse("postgres.url", "must be a URL: postgres://user:password@host:5432/database");
-        return None;
-    }
-    Some(Postgres { url: url?, max_connections, timeout })
-}
-
-fn tokens(reader: &mut Reader) -> Tokens {
     Tokens {
         issuer: reader.parsed("tokens.issuer"),
-        lifetime: Duration::from_secs(reader.number("tokens.lifetime_seconds", 1..=YEAR, 3_600)),
+        lifetime: Duration::from_secs(lifetime),
         algorithm: reader.choice("tokens.algorithm", &ALGORITHMS, SigningAlgorithm::Rs256),
         is_audience_required: reader.boolean("tokens.audience_required", false),
         accepted_audiences: reader.list("tokens.accepted_audiences"),
+        default_audience: reader.list("tokens.default_audience"),
+        additional_algorithms: algorithms(reader, "tokens.additional_algorithms"),
+        longest_lifetime: Duration::from_secs(longest),
     }
+}
+
+fn algorithms(reader: &mut Reader, key: &str) -> Vec<SigningAlgorithm> {
+    let mut algorithms = Vec::new();
+    for name in reader.list::<String>(key) {
+        match SigningAlgorithm::from_name(&name) {
+            Some(algorithm) => algorithms.push(algorithm),
+            None => reader.refuse(key, "must be some of RS256, PS256, ES256, EdDSA"),
+        }
+    }
+    algorithms
 }
 
 fn keys(reader: &mut Reader) -> Keys {
@@ -603,16 +571,7 @@ fn registration(reader: &mut Reader) -> Registration {
             RegistrationMode::Off
         }
     };
-    let mut key_algorithms = Vec::new();
-    for name in reader.list::<String>("registration.key_algorithms") {
-        match SigningAlgorithm::from_name(&name) {
-            Some(algorithm) => key_algorithms.push(algorithm),
-            None => reader.refuse(
-                "registration.key_algorithms",
-                "must be some of RS256, PS256, ES256, EdDSA",
-            ),
-        }
-    }
+    let mut key_algorithms = algorithms(reader, "registration.key_algorithms");
     if key_algorithms.is_empty() {
         key_algorithms.push(SigningAlgorithm::Rs256);
     }
@@ -746,6 +705,63 @@ mod tests {
         assert_eq!(settings.stores.clients, Store::Sqlite);
         assert_eq!(settings.stores.keys, KeyStore::Directory);
         assert_eq!(settings.issuer(settings.listen).as_str(), "http://127.0.0.1:3000");
+    }
+
+    #[test]
+    fn with_the_vendors_variables_and_nothing_else_it_is_as_the_vendors_service() {
+        let variables = Variables::from([
+            ("CRUD_CLIENT_BASE_URL", "http://crud-service/clients"),
+            ("CLIENT_ID_HASH_SALT", "salt"),
+            ("CREDENTIALS_MONGODB_URL", "mongodb://mongo-1:27017,mongo-2:27017/db"),
+            ("PRIVATE_RSA_KEY_FILE_PATH", "private.pem"),
+            ("PRIVATE_RSA_KEY_ID", "kid"),
+            ("MIA_JWT_ISSUER", "issuer"),
+            ("MIA_JWT_EXPIRES_IN", "600"),
+            ("REDIS_HOSTS", "sentinel-1:26379,sentinel-2:26379"),
+            ("REDIS_MODE", "sentinel"),
+            ("REDIS_MASTER_NAME", "mymaster"),
+        ]);
+
+        let settings = Settings::read(None, &variables).unwrap();
+
+        assert_eq!(settings.listen.to_string(), "0.0.0.0:3000");
+        let Stores { clients, credentials, tokens, replay, .. } = settings.stores;
+        assert_eq!((clients, credentials), (Store::Crud, Store::Mongodb));
+        assert_eq!((tokens, replay), (Store::Redis, Store::Redis));
+        let redis = settings.redis.unwrap();
+        assert_eq!((redis.hosts.len(), redis.replicas_to_wait_for), (2, None));
+        let forwarded = settings.crud.unwrap().forwarded_headers;
+        for name in ["x-request-id", "request-id", "x-forwarded-host", "miauserid", "miausergroups"]
+        {
+            assert!(forwarded.iter().any(|it| it == name), "{name}");
+        }
+        assert_eq!(settings.mongodb.unwrap().credentials_collection, "credentials");
+    }
+
+    /// Whoever says more than the vendor's variables can is believed.
+    #[test]
+    fn what_is_said_wins_over_the_vendors_choices() {
+        let variables = Variables::from([
+            ("CRUD_CLIENT_BASE_URL", "http://crud-service/clients"),
+            ("CLIENT_ID_HASH_SALT", "salt"),
+            ("CREDENTIALS_MONGODB_URL", "mongodb://mongo/db"),
+            ("PRIVATE_RSA_KEY_FILE_PATH", "private.pem"),
+            ("PRIVATE_RSA_KEY_ID", "kid"),
+            ("TOKENWRIGHT__TOKENS__ISSUER", "issuer"),
+            ("MIA_JWT_EXPIRES_IN", "600"),
+            ("REDIS_HOSTS", "redis:6379"),
+            ("TOKENWRIGHT__STORES__TOKENS", "mongodb"),
+            ("TOKENWRIGHT__LISTEN", "127.0.0.1:8080"),
+        ]);
+
+        let settings = Settings::read(None, &variables).unwrap();
+
+        assert_eq!(
+            (settings.stores.tokens, settings.stores.replay),
+            (Store::Mongodb, Store::Redis)
+        );
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
+        assert!(settings.notices.is_empty(), "{:?}", settings.notices);
     }
 
     #[test]

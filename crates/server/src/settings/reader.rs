@@ -49,13 +49,18 @@ impl Reader {
 
     /// Notes a mistake.
     pub(crate) fn refuse(&mut self, key: &str, what: impl Into<String>) {
-        let origin = self.leaves.get(key).and_then(|it| it.origin()).map(str::to_owned);
+        let origin = self.origin(key).map(str::to_owned);
         self.problems.push(Problem { key: key.to_owned(), origin, what: what.into() });
     }
 
     /// Whether the key is set to something.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.leaves.contains_key(key)
+    }
+
+    /// Where the value of a key comes from.
+    pub(crate) fn origin(&self, key: &str) -> Option<&str> {
+        self.leaves.get(key).and_then(Value::origin)
     }
 
     /// The text of a key, where it is set.
@@ -170,7 +175,17 @@ impl Reader {
                 None
             }
             (None, Some(path)) => match fs::read_to_string(&path) {
-                Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned().into()),
+                Ok(text) => {
+                    let secret = text.trim_end_matches(['\r', '\n']);
+                    if secret.is_empty() {
+                        self.refuse(
+                            &file_key,
+                            format!("{path} is empty: write the secret into it"),
+                        );
+                        return None;
+                    }
+                    Some(secret.to_owned().into())
+                }
                 Err(error) => {
                     self.refuse(&file_key, unreadable(&path, &error));
                     None

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::port::{
     ClientDirectory, ClientPage, ClientQuery, ClientRepository, CredentialRepository,
-    InsertClientError, KeyRepository, LoginLedger, ReplayGuard, StoreKeysError, TokenRepository,
-    UpdateClientError,
+    InsertClientError, KeyRepository, LoginLedger, ReferenceTokenRepository, ReplayGuard,
+    StoreKeysError, TokenRepository, UpdateClientError,
 };
 use domain::{
-    Client, ClientId, Credential, Fault, FaultKind, KeySet, Login, Revision, SecretHash, SecretId,
-    SecretUse, SigningKey, Timestamp, TokenId,
+    Client, ClientId, Credential, Fault, FaultKind, KeySet, Login, ReferenceToken, Revision,
+    SecretHash, SecretId, SecretUse, SigningKey, Timestamp, TokenDigest, TokenId,
 };
 
 use super::metrics::Metrics;
@@ -37,7 +37,7 @@ impl MayBeFault for Fault {
 impl MayBeFault for InsertClientError {
     fn fault(&self) -> Option<FaultKind> {
         match self {
-            Self::AlreadyExists => None,
+            Self::AlreadyExists | Self::Refused { .. } => None,
             Self::Fault(fault) => Some(fault.kind()),
         }
     }
@@ -46,7 +46,7 @@ impl MayBeFault for InsertClientError {
 impl MayBeFault for UpdateClientError {
     fn fault(&self) -> Option<FaultKind> {
         match self {
-            Self::Unknown | Self::Conflict => None,
+            Self::Unknown | Self::Conflict | Self::Refused { .. } => None,
             Self::Fault(fault) => Some(fault.kind()),
         }
     }
@@ -172,6 +172,21 @@ impl TokenRepository for Measured<dyn TokenRepository> {
 
     async fn client_revoked_until(&self, client: &ClientId) -> Result<Option<Timestamp>, Fault> {
         self.measure("client_revoked_until", self.inner.client_revoked_until(client)).await
+    }
+}
+
+#[async_trait]
+impl ReferenceTokenRepository for Measured<dyn ReferenceTokenRepository> {
+    async fn insert(&self, digest: &TokenDigest, token: &ReferenceToken) -> Result<bool, Fault> {
+        self.measure("insert_reference", self.inner.insert(digest, token)).await
+    }
+
+    async fn find(&self, digest: &TokenDigest) -> Result<Option<ReferenceToken>, Fault> {
+        self.measure("find_reference", self.inner.find(digest)).await
+    }
+
+    async fn remove(&self, digest: &TokenDigest) -> Result<bool, Fault> {
+        self.measure("remove_reference", self.inner.remove(digest)).await
     }
 }
 

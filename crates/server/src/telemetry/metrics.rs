@@ -5,7 +5,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use domain::{FaultKind, SigningAlgorithm};
+use app::IssuedToken;
+use domain::{FaultKind, TokenFormat};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _, text};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -115,8 +116,12 @@ impl Metrics {
     }
 
     /// A token was issued.
-    pub(crate) fn token_issued(&self, method: &'static str, algorithm: SigningAlgorithm) {
-        self.tokens.get_or_create(&TokenLabels { method, alg: algorithm.name() }).inc();
+    pub(crate) fn token_issued(&self, method: &'static str, issued: &IssuedToken) {
+        let alg = match issued.format {
+            TokenFormat::Jwt => issued.algorithm.name(),
+            TokenFormat::Reference => "reference",
+        };
+        self.tokens.get_or_create(&TokenLabels { method, alg }).inc();
     }
 
     /// A store answered, or did not.

@@ -1,35 +1,38 @@
-//! The one file that knows every adapter: options in, use-cases out.
+//! The one place that knows every adapter: options in, ports out.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
+mod database;
+mod keys;
+mod samples;
+mod stores;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::Bytes;
 use adapter_hashing::{
-    Hasher, HashingOptions, InvalidHashingOptions, MemoryStatistics, OsEntropy, Pepper,
-    PoolStatistics, RememberingHasher, RememberingOptions, Sha256Digester,
+    Hasher, HashingOptions, InvalidHashingOptions, OsEntropy, Pepper, PoolStatistics,
+    RememberingHasher, RememberingOptions, Sha256Digester,
 };
-use adapter_jose::{
-    ClientKeyVerifier, DirectoryKeys, KeyFactory, KeyRing, PemFileKeys, PemKeyFile,
-};
+use adapter_jose::{ClientKeyVerifier, KeyFactory, KeyRing};
 use adapter_memory::{
-    CacheOptions, CachedClients, CachedCredentials, CachedTokens, MemoryBootstrap, MemoryClients,
-    MemoryCredentials, MemoryKeys, MemoryReplayGuard, MemoryTokens, SystemClock, UncachedReads,
-    WriteBehind,
+    CacheOptions, CachedClients, CachedCredentials, CachedReferences, CachedTokens, Invalidation,
+    SystemClock, UncachedReads, WriteBehind,
 };
-use adapter_sql::{MigrationError, PgOptions, PgStores, SqliteOptions, SqliteStores};
 use app::RegistrationRules;
 use domain::port::{
-    BootstrapRepository, ClientDirectory, ClientRepository, Clock, CredentialRepository, Entropy,
-    HealthProbe, KeyMaker, KeyRepository, KeyRingInstaller, LoginLedger, ReplayGuard, SecretHasher,
-    SignatureVerifier, TokenDigester, TokenRepository, TokenSigner, TokenVerifier,
+    ChangeListener, ClientDirectory, ClientRepository, Clock, CredentialRepository, Entropy,
+    KeyMaker, KeyRepository, KeyRingInstaller, LoginLedger, ReferenceTokenRepository, ReplayGuard,
+    SecretHasher, SignatureVerifier, TokenDigester, TokenRepository, TokenSigner, TokenVerifier,
 };
-use domain::{Fault, KeyState, Timestamp};
 use secrecy::ExposeSecret as _;
+use tokio::sync::Notify;
 
-use crate::settings::{KeyStore, Scheme, Settings, Store, Stores as StoreNames};
+pub(crate) use database::check_stores;
+pub(crate) use keys::check_keys;
+use samples::{cache_samples, hashing_samples, note_samples};
+pub(crate) use stores::{Dependency, OpenError, Stores};
+
+use crate::settings::{KeyStore, Scheme, Settings, Stores as StoreNames};
 use crate::telemetry::{Logging, Measured, Metrics, Sample};
 
 /// How many notes of last use may wait for a store that is out.
@@ -38,38 +41,8 @@ const NOTES_CAPACITY: usize = 100_000;
 const RETRY: Duration = Duration::from_secs(5);
 /// How long a verified secret is remembered that nobody presents.
 const VERIFIED_SECRET_IDLE: Duration = Duration::from_hours(1);
-/// How far the clocks of nodes may be apart before something is forgotten too early.
-const CLOCKS_APART: Duration = Duration::from_mins(15);
 /// How long it takes at most until a revocation made on another node bites here.
 const REVOCATION_BOUND: Duration = Duration::from_secs(5);
-
-/// Why a store cannot be used at all.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum OpenError {
-    /// The data directory cannot be made.
-    #[error("the data directory {0} cannot be made: {1}")]
-    DataDirectory(String, std::io::Error),
-    /// The embedded store cannot be opened.
-    #[error("the embedded store {0} cannot be opened: {1}")]
-    Sqlite(String, String),
-    /// The address of PostgreSQL is none.
-    #[error("postgres.url is not the address of a PostgreSQL database")]
-    Postgres,
-    /// A schema is newer than this program, or was changed by somebody.
-    #[error("{store}: {what}")]
-    Schema {
-        /// Which store.
-        store: &'static str,
-        /// What is wrong.
-        what: String,
-    },
-    /// A configured key cannot be used.
-    #[error("{0}")]
-    Key(String),
-    /// The hashing cannot be set up.
-    #[error("{0}")]
-    Hashing(String),
-}
 
 /// The notes of last use.
 pub(crate) type Notes = WriteBehind;
@@ -79,228 +52,9 @@ pub(crate) fn system_clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
 }
 
-/// Where everything is kept.
-pub(crate) struct Stores {
-    pub(crate) clients: Arc<dyn ClientRepository>,
-    pub(crate) directory: Arc<dyn ClientDirectory>,
-    pub(crate) logins: Arc<dyn LoginLedger>,
-    pub(crate) credentials: Arc<dyn CredentialRepository>,
-    pub(crate) tokens: Arc<dyn TokenRepository>,
-    pub(crate) replay: Arc<dyn ReplayGuard>,
-    pub(crate) keys: Arc<dyn KeyRepository>,
-    pub(crate) bootstrap: Arc<dyn BootstrapRepository>,
-    pub(crate) probes: Vec<Arc<dyn HealthProbe>>,
-    databases: Vec<Database>,
-    names: StoreNames,
-}
-
-#[derive(Clone)]
-enum Database {
-    Sqlite(Arc<SqliteStores>),
-    Postgres(Arc<PgStores>),
-}
-
-/// The stores that are in use.
-struct Opened {
-    sqlite: Option<Arc<SqliteStores>>,
-    postgres: Option<Arc<PgStores>>,
-    memory: Arc<MemoryClients>,
-}
-
-/// One port on the store that was chosen for it.
-macro_rules! on {
-    ($opened:expr, $store:expr, $memory:expr) => {
-        match ($store, &$opened.sqlite, &$opened.postgres) {
-            (Store::Sqlite, Some(sqlite), _) => Arc::clone(sqlite) as _,
-            (Store::Postgres, _, Some(postgres)) => Arc::clone(postgres) as _,
-            (_, _, _) => $memory,
-        }
-    };
-}
-
-impl Stores {
-    /// Opens what the settings name. PostgreSQL need not be up for that.
-    pub(crate) async fn open(settings: &Settings) -> Result<Self, OpenError> {
-        let names = settings.stores;
-        let opened = Opened::open(settings).await?;
-        let mut probes: Vec<Arc<dyn HealthProbe>> = Vec::new();
-        let mut databases = Vec::new();
-        if let Some(sqlite) = &opened.sqlite {
-            probes.push(Arc::clone(sqlite) as _);
-            databases.push(Database::Sqlite(Arc::clone(sqlite)));
-        }
-        if let Some(postgres) = &opened.postgres {
-            probes.push(Arc::clone(postgres) as _);
-            databases.push(Database::Postgres(Arc::clone(postgres)));
-        }
-        Ok(Self {
-            clients: on!(opened, names.clients, Arc::clone(&opened.memory) as _),
-            directory: on!(opened, names.clients, Arc::clone(&opened.memory) as _),
-            logins: on!(opened, names.clients, Arc::clone(&opened.memory) as _),
-            credentials: on!(opened, names.credentials, Arc::new(MemoryCredentials::default())),
-            tokens: on!(opened, names.tokens, Arc::new(MemoryTokens::new(Arc::new(SystemClock)))),
-            replay: on!(opened, names.replay, Arc::new(MemoryReplayGuard::default())),
-            keys: keys(settings, &opened),
-            bootstrap: on!(opened, names.credentials, Arc::new(MemoryBootstrap::default())),
-            probes,
-            databases,
-            names,
-        })
-    }
-
-    /// Brings every schema up to date; says what was applied where.
-    ///
-    /// # Errors
-    ///
-    /// A [`Fault`] that is passing while a database is out, and `Corrupt` where its schema is not
-    /// one that this program knows.
-    pub(crate) async fn migrate(&self) -> Result<Vec<(&'static str, Vec<String>)>, Fault> {
-        let mut done = Vec::new();
-        for database in &self.databases {
-            let (name, migrated) = match database {
-                Database::Sqlite(it) => ("sqlite", migrate(it).await),
-                Database::Postgres(it) => ("postgres", migrate(it).await),
-            };
-            let applied = migrated.map_err(|error| match error {
-                MigrationError::Fault(fault) => fault,
-                other @ (MigrationError::Newer { .. } | MigrationError::Changed { .. }) => {
-                    Fault::corrupt(OpenError::Schema { store: name, what: other.to_string() })
-                }
-            })?;
-            done.push((name, applied));
-        }
-        Ok(done)
-    }
-
-    /// Forgets what has ended, and ended long enough ago that no node's clock says otherwise
-    /// (threat T45).
-    pub(crate) async fn sweep(&self, now: Timestamp) -> Result<u64, Fault> {
-        let now = now.before(CLOCKS_APART);
-        let mut swept = 0;
-        for database in &self.databases {
-            swept += match database {
-                Database::Sqlite(it) => it.sweep(now).await?,
-                Database::Postgres(it) => it.sweep(now).await?,
-            };
-        }
-        Ok(swept)
-    }
-
-    /// Ends every connection.
-    pub(crate) async fn close(&self) {
-        for database in &self.databases {
-            match database {
-                Database::Sqlite(it) => it.close().await,
-                Database::Postgres(it) => it.close().await,
-            }
-        }
-    }
-}
-
-async fn migrate<E: adapter_sql::Engine>(
-    stores: &adapter_sql::Stores<E>,
-) -> Result<Vec<String>, MigrationError> {
-    let pending = stores.pending_migrations().await?;
-    stores.migrate().await?;
-    Ok(pending.into_iter().map(|it| format!("{:04} {}", it.version, it.description)).collect())
-}
-
-impl Opened {
-    async fn open(settings: &Settings) -> Result<Self, OpenError> {
-        let names = settings.stores;
-        let uses = |store| {
-            [names.clients, names.credentials, names.tokens, names.replay].contains(&store)
-                || (names.keys == KeyStore::In(store) && settings.keys.files.is_empty())
-        };
-        let uses_directory = names.keys == KeyStore::Directory && settings.keys.files.is_empty();
-        if uses(Store::Sqlite) || uses_directory {
-            make_directory(&settings.data_directory)?;
-        }
-        let sqlite = if uses(Store::Sqlite) {
-            let path = settings.data_directory.join("tokenwright.sqlite");
-            let opened = SqliteStores::open(&SqliteOptions::new(&path)).await;
-            Some(Arc::new(opened.map_err(|fault| {
-                OpenError::Sqlite(path.display().to_string(), fault.explained())
-            })?))
-        } else {
-            None
-        };
-        let postgres = match &settings.postgres {
-            Some(it) if uses(Store::Postgres) => {
-                let options = PgOptions {
-                    max_connections: it.max_connections,
-                    acquire_timeout: it.timeout.min(Duration::from_secs(3)),
-                    statement_timeout: it.timeout,
-                    ..PgOptions::new(it.url.clone())
-                };
-                Some(Arc::new(PgStores::new(&options).map_err(|_| OpenError::Postgres)?))
-            }
-            Some(_) | None => None,
-        };
-        Ok(Self { sqlite, postgres, memory: Arc::new(MemoryClients::default()) })
-    }
-}
-
-/// Makes the data directory, for its owner alone.
-fn make_directory(path: &Path) -> Result<(), OpenError> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|error| OpenError::DataDirectory(path.display().to_string(), error))
-}
-
-fn keys(settings: &Settings, opened: &Opened) -> Arc<dyn KeyRepository> {
-    if !settings.keys.files.is_empty() {
-        return Arc::new(key_files(settings));
-    }
-    match settings.stores.keys {
-        KeyStore::Directory => Arc::new(DirectoryKeys::new(
-            settings.data_directory.join("keys"),
-            settings.keys.password.clone(),
-        )),
-        KeyStore::In(store) => on!(opened, store, Arc::new(MemoryKeys::default())),
-    }
-}
-
-fn key_files(settings: &Settings) -> PemFileKeys {
-    PemFileKeys::new(
-        settings
-            .keys
-            .files
-            .iter()
-            .map(|file| PemKeyFile {
-                path: file.path.clone(),
-                key_id: file.id.clone(),
-                algorithm: file.algorithm,
-                state: file.state,
-                password: file.password.clone(),
-            })
-            .collect(),
-    )
-}
-
-/// Reads the configured keys once, so that a wrong one is told before anything starts. Says what
-/// the operator should know.
-pub(crate) fn check_keys(settings: &Settings) -> Result<Vec<String>, OpenError> {
-    if settings.keys.files.is_empty() {
-        return Ok(Vec::new());
-    }
-    let needless = key_files(settings);
-    let needless = needless.check().map_err(|error| OpenError::Key(error.to_string()))?;
-    let algorithm = settings.tokens.algorithm;
-    let has_active = settings
-        .keys
-        .files
-        .iter()
-        .any(|file| file.algorithm == algorithm && file.state == KeyState::Active);
-    if !has_active {
-        return Err(OpenError::Key(format!(
-            "keys.files: no active key is for {}, which tokens.algorithm asks for",
-            algorithm.name()
-        )));
-    }
-    let note = |path: &&Path| {
-        format!("the key {} is not encrypted: its password is ignored", path.display())
-    };
-    Ok(needless.iter().map(note).collect())
+/// How tokens of ours, and whole stores, are told apart without being known.
+pub(crate) fn digester() -> Arc<dyn TokenDigester> {
+    Arc::new(Sha256Digester)
 }
 
 /// What is neither a store nor a use-case.
@@ -358,7 +112,7 @@ impl Tools {
         Ok(Self {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy::default()),
-            digester: Arc::new(Sha256Digester),
+            digester: digester(),
             signatures: Arc::new(ClientKeyVerifier::new(settings.cache.capacity)),
             hashing: hasher.statistics(),
             hasher: Arc::new(hasher),
@@ -367,6 +121,8 @@ impl Tools {
             rules: RegistrationRules {
                 key_algorithms: settings.registration.key_algorithms.clone(),
                 is_key_id_required: true,
+                token_algorithms: settings.tokens.algorithms(),
+                longest_token_lifetime: settings.tokens.longest_lifetime,
             },
         })
     }
@@ -384,18 +140,15 @@ pub(crate) struct Cached {
     pub(crate) measured_credentials: Arc<dyn CredentialRepository>,
     pub(crate) tokens: Arc<dyn TokenRepository>,
     pub(crate) replay: Arc<dyn ReplayGuard>,
+    pub(crate) references: Arc<dyn ReferenceTokenRepository>,
     pub(crate) keys: Arc<dyn KeyRepository>,
     pub(crate) hasher: Arc<dyn SecretHasher>,
     pub(crate) notes: Arc<Notes>,
     pub(crate) metrics: Arc<Metrics>,
-}
-
-const fn store_name(store: Store) -> &'static str {
-    match store {
-        Store::Sqlite => "sqlite",
-        Store::Postgres => "postgres",
-        Store::Memory => "memory",
-    }
+    /// Hears of what others changed.
+    pub(crate) listener: Arc<dyn ChangeListener>,
+    /// Woken when others changed the keys.
+    pub(crate) keys_changed: Arc<Notify>,
 }
 
 fn measured_keys(
@@ -405,7 +158,7 @@ fn measured_keys(
 ) -> Arc<dyn KeyRepository> {
     let store = match names.keys {
         KeyStore::Directory => "directory",
-        KeyStore::In(store) => store_name(store),
+        KeyStore::In(store) => store.name(),
     };
     Arc::new(Measured { inner: Arc::clone(&stores.keys), store, metrics: Arc::clone(metrics) })
 }
@@ -435,7 +188,7 @@ impl Cached {
             ($inner:expr, $store:expr) => {
                 Arc::new(Measured {
                     inner: Arc::clone(&$inner),
-                    store: store_name($store),
+                    store: $store.name(),
                     metrics: Arc::clone(&metrics),
                 })
             };
@@ -461,6 +214,13 @@ impl Cached {
             REVOCATION_BOUND.min(settings.cache.fresh),
             Arc::clone(&tools.clock),
         ));
+        let measured_references: Arc<dyn ReferenceTokenRepository> =
+            measured!(stores.references, names.tokens);
+        let references = Arc::new(CachedReferences::new(
+            measured_references,
+            settings.cache.capacity,
+            Arc::clone(&tools.clock),
+        ));
         let notes =
             Arc::new(WriteBehind::new(logins, Arc::clone(&measured_credentials), NOTES_CAPACITY));
         let mut samples = cache_samples(&clients, &credentials, &tokens);
@@ -471,6 +231,13 @@ impl Cached {
         let help = "Log lines nobody read fast enough";
         samples.push(Sample::Counter("log_lines_dropped", help, read));
         metrics.watch(samples);
+        let keys_changed: Arc<Notify> = Arc::default();
+        let listener = Arc::new(Invalidation {
+            clients: Arc::clone(&clients),
+            credentials: Arc::clone(&credentials),
+            tokens: Arc::clone(&tokens),
+            keys: Arc::clone(&keys_changed),
+        });
         let managed_clients = Arc::new(UncachedReads::new(measured_clients, Arc::clone(&clients)));
         Ok(Self {
             clients,
@@ -481,101 +248,12 @@ impl Cached {
             measured_credentials,
             tokens,
             replay: measured!(stores.replay, names.replay),
+            references,
             hasher: remembering,
             notes,
             metrics,
+            listener,
+            keys_changed,
         })
     }
-}
-
-/// How the caches fare.
-fn cache_samples(
-    clients: &CachedClients,
-    credentials: &CachedCredentials,
-    tokens: &CachedTokens,
-) -> Vec<Sample> {
-    let all = [
-        (clients.statistics(), ["client_cache_hits", "client_cache_misses", "client_cache_stale"]),
-        (
-            credentials.statistics(),
-            ["credential_cache_hits", "credential_cache_misses", "credential_cache_stale"],
-        ),
-        (
-            tokens.statistics(),
-            ["revocation_cache_hits", "revocation_cache_misses", "revocation_cache_stale"],
-        ),
-    ];
-    let mut samples = Vec::new();
-    for (statistics, [hits, misses, stale]) in all {
-        let (it, other) = (Arc::clone(&statistics), Arc::clone(&statistics));
-        samples.extend([
-            Sample::Counter(hits, "Answers without asking the store", Box::new(move || it.hits())),
-            Sample::Counter(
-                misses,
-                "Answers the store was asked for",
-                Box::new(move || other.misses()),
-            ),
-            Sample::Counter(
-                stale,
-                "Answers kept because the store was out",
-                Box::new(move || statistics.stale()),
-            ),
-        ]);
-    }
-    samples
-}
-
-/// How the notes of last use fare.
-fn note_samples(notes: &Arc<WriteBehind>) -> [Sample; 2] {
-    let (waiting, dropped) = (Arc::clone(notes), Arc::clone(notes));
-    [
-        Sample::Gauge(
-            "last_use_waiting",
-            "Notes of last use that wait to be written",
-            Box::new(move || waiting.waiting() as u64),
-        ),
-        Sample::Counter(
-            "last_use_dropped",
-            "Notes of last use that were dropped",
-            Box::new(move || dropped.dropped()),
-        ),
-    ]
-}
-
-/// How the hashing of secrets fares.
-fn hashing_samples(pool: &Arc<PoolStatistics>, memory: &Arc<MemoryStatistics>) -> [Sample; 6] {
-    let [queued, running, total, rejected] = [(); 4].map(|()| Arc::clone(pool));
-    let [hits, misses] = [(); 2].map(|()| Arc::clone(memory));
-    [
-        Sample::Gauge(
-            "hashing_queued",
-            "Hashes that wait for a worker",
-            Box::new(move || queued.queued() as u64),
-        ),
-        Sample::Gauge(
-            "hashing_running",
-            "Hashes being computed",
-            Box::new(move || running.running() as u64),
-        ),
-        Sample::Counter(
-            "hashing_finished",
-            "Hashes that were computed",
-            Box::new(move || total.total()),
-        ),
-        Sample::Counter(
-            "hashing_rejected",
-            "Hashes refused because too many waited",
-            Box::new(move || rejected.rejected()),
-        ),
-        Sample::Counter(
-            "verified_secret_cache_hits",
-            "Secrets that needed no hash",
-            Box::new(move || hits.hits()),
-        ),
-        Sample::Counter(
-            "verified_secret_cache_misses",
-            "Secrets that needed a hash",
-            Box::new(move || misses.misses()),
-        ),
-    ]
 }

@@ -388,7 +388,7 @@ async fn t18_an_assertion_is_good_once() {
         ("client_assertion", &assertion),
         ("token", "x"),
     ]));
-    revoked.await.assert_error(403, "invalid_client");
+    revoked.await.assert_error(401, "invalid_client");
 }
 
 #[tokio::test]

@@ -122,6 +122,20 @@ async fn a_client_lives_its_whole_life_on_postgres() {
     a_client_lives_its_whole_life(Beside::on_postgres().await).await;
 }
 
+/// A script that runs again makes no second client, and learns no secret.
+#[tokio::test]
+async fn a_client_that_is_there_is_not_made_again() {
+    let it = Beside::on_sqlite();
+    it.create(&["demonstration"]);
+    let client = it.create(&["demo", "--if-absent"]);
+
+    let again = it.json(&["client", "create", "demo", "--if-absent"]);
+
+    assert_eq!(again, json!({"client_id": client.id, "is_new": false}));
+    assert_eq!(it.json(&["client", "list"])["clients"].as_array().unwrap().len(), 2);
+    it.server.token_of(&client).await;
+}
+
 /// The old secret works until the overlap has passed, the new one at once.
 #[tokio::test]
 async fn a_secret_is_rotated_with_an_overlap() {

@@ -105,6 +105,11 @@ fn routes() -> BTreeSet<String> {
             continue;
         }
         let source = fs::read_to_string(path).unwrap();
+        // The paths of a dialect are the texts of its `Paths`, and one more.
+        if source.contains("struct Paths") {
+            routes.extend(texts(&source));
+        }
+        routes.extend(literals(&source, "let metadata ="));
         let scope = literals(&source, "web::scope(").pop().unwrap_or_default();
         for call in ["get(", "post(", "resource(", "route("] {
             for literal in literals(&source, call) {
@@ -113,6 +118,12 @@ fn routes() -> BTreeSet<String> {
         }
     }
     routes
+}
+
+/// Every text that is a path of the API, below the first mention of its type.
+fn texts(source: &str) -> impl Iterator<Item = String> {
+    let literals = source.split("fn paths(").nth(1).unwrap_or_default().split('"').skip(1);
+    literals.step_by(2).filter(|it| it.starts_with('/')).map(str::to_owned)
 }
 
 /// The text after each `call`, where it is a path or empty.

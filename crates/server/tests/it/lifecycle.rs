@@ -324,7 +324,7 @@ async fn a_newer_schema_is_told() {
     run(directory.path(), &[], &["migrate"]).well();
     let file = directory.path().join("data/tokenwright.sqlite");
     let mut connection = sqlx::SqliteConnection::connect(file.to_str().unwrap()).await.unwrap();
-    sqlx::query("update _sqlx_migrations set version = 9999")
+    sqlx::query("update _sqlx_migrations set version = 9999 where version = (select max(version) from _sqlx_migrations)")
         .execute(&mut connection)
         .await
         .unwrap();

@@ -5,14 +5,12 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::support::forwarder::{Forwarder, Mood, When};
 use crate::support::jwt::{GRANT, RSA};
 use crate::support::postgres::{Database, on_postgres, upstream};
 use crate::support::server::MANAGEMENT_TOKEN;
-use crate::support::{Answer, Client, Options, Server, within};
+use crate::support::{AT_MOST, Answer, Client, Options, Server, assert_unavailable, within};
+use testbed::forwarder::{Forwarder, Mood, When};
 
-/// What a caller waits at most.
-const AT_MOST: Duration = Duration::from_secs(10);
 const RECOVERY: Duration = Duration::from_secs(20);
 
 /// A server whose way to its database can be closed.
@@ -32,16 +30,6 @@ impl Behind {
         let way = Forwarder::start(upstream(), Mood::Open);
         let server = Server::start_with(options(&database, &way).and(more));
         Self { server, way, database }
-    }
-
-    /// Fails unless the answer is an honest and timely 503.
-    async fn assert_unavailable(&self, what: &str, request: reqwest::RequestBuilder) {
-        let started = Instant::now();
-        let answer = Answer::to(request).await;
-        assert!(started.elapsed() < AT_MOST, "{what}: {:?}", started.elapsed());
-        assert_eq!(answer.outcome(), "503 temporarily_unavailable", "{what}: {answer:?}");
-        answer.assert_error(503, "temporarily_unavailable");
-        assert!(answer.header("retry-after").parse::<u32>().is_ok_and(|it| 0 < it), "{what}");
     }
 
     fn register(&self) -> reqwest::RequestBuilder {
@@ -157,7 +145,7 @@ async fn warm_clients_get_tokens_and_all_else_is_503_while_it_is(mood: Mood) {
         ("unknown client", cold),
         ("revocation", revoke.header("authorization", client.basic())),
     ];
-    let asked = asked.map(|(what, request)| it.assert_unavailable(what, request));
+    let asked = asked.map(|(what, request)| assert_unavailable(what, request));
     futures_util::future::join_all(asked).await;
     assert_eq!(it.server.get("/-/ready").await.status, 503);
     assert_eq!(it.server.get("/-/healthz").await.status, 200);
@@ -298,7 +286,7 @@ async fn t48_a_registration_that_hangs_in_mid_write_is_503_in_time() {
 
         let body = json!({"client_name": "hangs-in-mid-write"});
         let request = it.server.http.post(it.server.at("/register")).json(&body);
-        it.assert_unavailable(text, request).await;
+        assert_unavailable(text, request).await;
 
         it.way.set(Mood::Open);
         it.recovered().await;
@@ -357,7 +345,7 @@ async fn t48_an_exhausted_pool_is_503_in_time_and_warm_clients_go_on() {
         .unwrap();
 
     let registrations = futures_util::future::join_all((0..8).map(async |_| {
-        it.assert_unavailable("registration", it.register()).await;
+        assert_unavailable("registration", it.register()).await;
     }));
     let warm = async {
         let started = Instant::now();

@@ -639,7 +639,7 @@ async fn everything_but_the_status_routes_stands_below_the_prefix() {
             at_the_root.assert_error(404, "not_found");
         }
         let document = server.get("/.well-known/oauth-authorization-server").await.json();
-        assert_eq!(document["token_endpoint"], format!("{root}/foo/oauth/token"));
+        assert_eq!(document["token_endpoint"], format!("{root}/foo/oauth2/token"));
         assert_eq!(document["jwks_uri"], format!("{root}/foo/.well-known/jwks.json"));
         let inserted = format!("{root}/.well-known/oauth-authorization-server/foo");
         assert_eq!(Answer::to(server.http.get(inserted)).await.json(), document);

@@ -1,7 +1,6 @@
 //! A running server, and the ways to talk to it.
 
 pub(crate) mod cli;
-pub(crate) mod forwarder;
 pub(crate) mod jwt;
 pub(crate) mod postgres;
 pub(crate) mod raw;
@@ -11,10 +10,13 @@ mod wait;
 pub(crate) use server::{MANAGEMENT_TOKEN, Options, Server};
 pub(crate) use wait::within;
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
+use tokio::time::Instant;
 
 /// A client with a secret.
 #[derive(Clone, Debug)]
@@ -88,6 +90,19 @@ impl Answer {
         assert_eq!(self.header("content-type"), "application/json", "{self:?}");
         assert_eq!(self.header("cache-control"), "no-store", "{self:?}");
     }
+}
+
+/// What a caller waits at most.
+pub(crate) const AT_MOST: Duration = Duration::from_secs(10);
+
+/// Fails unless the answer is an honest and timely 503.
+pub(crate) async fn assert_unavailable(what: &str, request: RequestBuilder) {
+    let started = Instant::now();
+    let answer = Answer::to(request).await;
+    assert!(started.elapsed() < AT_MOST, "{what}: {:?}", started.elapsed());
+    assert_eq!(answer.outcome(), "503 temporarily_unavailable", "{what}: {answer:?}");
+    answer.assert_error(503, "temporarily_unavailable");
+    assert!(answer.header("retry-after").parse::<u32>().is_ok_and(|it| 0 < it), "{what}");
 }
 
 /// The payload of a JWT, unverified.

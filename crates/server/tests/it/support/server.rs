@@ -23,6 +23,7 @@ pub(crate) const MANAGEMENT_TOKEN: &str = "management-token-of-the-tests";
 pub(crate) struct Options {
     environment: Vec<(String, String)>,
     data: Option<PathBuf>,
+    disk: Option<&'static str>,
 }
 
 impl Options {
@@ -36,6 +37,18 @@ impl Options {
     pub(crate) fn and(mut self, more: Self) -> Self {
         self.environment.extend(more.environment);
         self.data = more.data.or(self.data);
+        self.disk = more.disk.or(self.disk);
+        self
+    }
+
+    /// The variables that are set.
+    pub(crate) fn variables(&self) -> Vec<(String, String)> {
+        self.environment.clone()
+    }
+
+    /// Keeps its data on a disk of this size, which nobody else sees.
+    pub(crate) fn on_disk_of(mut self, size: &'static str) -> Self {
+        self.disk = Some(size);
         self
     }
 
@@ -71,6 +84,28 @@ pub(crate) fn command(data: &Path) -> Command {
         .env("TOKENWRIGHT__SECRETS__BCRYPT_COST", "4")
         .stdin(Stdio::null());
     command
+}
+
+/// The same command, which sees a small disk where its data directory is. It takes a mount of its
+/// own, and so root, or a kernel that lets users be root among themselves.
+fn on_disk(size: &str, data: &Path) -> Command {
+    let inner = command(data);
+    std::fs::create_dir_all(data.join("data")).unwrap();
+    let mut outer = Command::new("unshare");
+    if !nix::unistd::geteuid().is_root() {
+        outer.args(["--user", "--map-root-user"]);
+    }
+    let script = r#"mount -t tmpfs -o "size=$1,mode=700" tmpfs "$2" && shift 2 && exec "$@""#;
+    outer
+        .args(["--mount", "sh", "-c", script, "sh", size])
+        .arg(data.join("data"))
+        .arg(inner.get_program())
+        .current_dir(data)
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .stdin(Stdio::null());
+    outer
 }
 
 impl Server {
@@ -123,7 +158,11 @@ impl Server {
             let path = directory.path().to_owned();
             (Some(directory), path)
         };
-        let mut child = command(&data)
+        let mut command = match options.disk {
+            None => command(&data),
+            Some(size) => on_disk(size, &data),
+        };
+        let mut child = command
             .envs(options.environment)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
