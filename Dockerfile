@@ -12,8 +12,22 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
 # 65532 is the user `nonroot` of the image below.
 RUN install -d -m 0700 -o 65532 -g 65532 /out/var/lib/tokenwright
 
-# A C library, certificates, and nothing else: no shell, no package manager, no root.
-FROM gcr.io/distroless/cc-debian12:nonroot
+# The stand-in for crud-service, for stacks without the vendor's image: `--target crud-service`.
+FROM build AS build-crud-service
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    --mount=type=cache,target=/src/target,sharing=locked \
+    cargo build --locked --release --package crud-service --bin crud-service \
+ && install -D -m 0755 target/release/crud-service /out-crud-service/usr/local/bin/crud-service
+
+FROM gcr.io/distroless/cc-debian12:nonroot AS crud-service
+COPY --from=build-crud-service /out-crud-service/usr/local/bin/crud-service /usr/local/bin/crud-service
+ENV HTTP_PORT=3000
+EXPOSE 3000
+ENTRYPOINT ["/usr/local/bin/crud-service"]
+
+# A C library, certificates, and nothing else: no shell, no package manager, no root. It is the last
+# stage, so it is what is built where no target is named.
+FROM gcr.io/distroless/cc-debian12:nonroot AS tokenwright
 COPY --from=build --chown=65532:65532 /out/var/lib/tokenwright /var/lib/tokenwright
 COPY --from=build /out/usr/local/bin/tokenwright /usr/local/bin/tokenwright
 COPY LICENSE /usr/share/doc/tokenwright/LICENSE
