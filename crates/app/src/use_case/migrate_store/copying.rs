@@ -105,13 +105,11 @@ impl MigrateStore {
         let credentials = &self.to.credentials;
         if members.as_slice() == ["hash"] {
             // In one step: the client has one of both at any time.
-            return match credentials.rehash(&client.id, &own.id, &copy.hash, &own.hash).await? {
-                true => Ok(()),
-                false => Err(Hindrance::Conflict(format!(
-                    "somebody changed the secret {} meanwhile",
-                    own.id
-                ))),
-            };
+            if credentials.rehash(&client.id, &own.id, &copy.hash, &own.hash).await? {
+                return Ok(());
+            }
+            let what = format!("somebody changed the secret {} meanwhile", own.id);
+            return Err(Hindrance::Conflict(what));
         }
         credentials.remove(&client.id, &own.id).await?;
         self.add(client, own).await

@@ -1,5 +1,6 @@
 //! `tokenwright migrate-store`: clients move, and never notice.
 
+use crud_service::Definition;
 use serde_json::json;
 
 use super::ground::{Ground, Stack, key_client};
@@ -9,7 +10,18 @@ use crate::support::{Answer, Client, Options, Server};
 
 /// Runs the command with what both grounds say.
 fn migrate(from: &Ground, to: &Ground, arguments: &[&str]) -> Ended {
-    let mut variables = from.options.variables();
+    run_with(Vec::new(), from, to, arguments)
+}
+
+/// As `migrate`, with this data directory.
+fn migrate_in(directory: &str, from: &Ground, to: &Ground, arguments: &[&str]) -> Ended {
+    let name = "TOKENWRIGHT__DATA_DIRECTORY".to_owned();
+    run_with(vec![(name, directory.to_owned())], from, to, arguments)
+}
+
+fn run_with(first: Vec<(String, String)>, from: &Ground, to: &Ground, arguments: &[&str]) -> Ended {
+    let mut variables = first;
+    variables.extend(from.options.variables());
     for (name, value) in to.options.variables() {
         if !variables.iter().any(|(it, _)| *it == name) {
             variables.push((name, value));
@@ -18,7 +30,8 @@ fn migrate(from: &Ground, to: &Ground, arguments: &[&str]) -> Ended {
     let pairs: Vec<(&str, &str)> =
         variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let folder = if from.stack == Stack::Sqlite { from.folder() } else { to.folder() };
-    run(&folder, &pairs, &[&["migrate-store", "--output", "json"], arguments].concat())
+    let output: &[&str] = if arguments.contains(&"--output") { &[] } else { &["--output", "json"] };
+    run(&folder, &pairs, &[&["migrate-store"], output, arguments].concat())
 }
 
 struct Moved {
@@ -29,7 +42,7 @@ struct Moved {
 }
 
 async fn furnished(server: &Server) -> Moved {
-    let body = json!({"permissions": ["a:read"], "audience": ["orders"], "metadata": {"n": 1.5}});
+    let body = json!({"permissions": ["a:read"], "audience": ["orders"], "metadata": {"zone": "b", "n": 1.5}});
     let secret = server.create_client(body).await;
     let path = format!("/clients/{}/secrets", secret.id);
     let added = Answer::to(server.manage("POST", &path).json(&json!({"name": "second"}))).await;
@@ -56,7 +69,7 @@ impl Moved {
         let refused = server.token(&self.disabled.basic(), &[GRANT]).await;
         assert_eq!(refused.outcome(), "401 invalid_client", "{refused:?}");
         let shown = server.manage("GET", &format!("/clients/{}", self.secret.id));
-        assert_eq!(Answer::to(shown).await.json()["metadata"], json!({"n": 1.5}));
+        assert_eq!(Answer::to(shown).await.json()["metadata"], json!({"zone": "b", "n": 1.5}));
     }
 }
 
@@ -71,15 +84,27 @@ async fn clients_move(from: Stack, names: (&str, &str), to: Stack) {
 
     let planned = migrate(&source, &target, &dry).well().json();
     assert_eq!((&planned["dry_run"], &planned["complete"]), (&json!(true), &json!(true)));
-    assert_eq!(planned["clients"], json!({"read": 8, "copied": 8, "present": 0}));
+    assert_eq!(planned["clients"], json!({"read": 8, "copied": 8, "updated": 0, "present": 0}));
     assert_eq!(planned["verification"], json!(null));
     let done = migrate(&source, &target, &arguments).well().json();
-    assert_eq!(done["clients"], json!({"read": 8, "copied": 8, "present": 0}), "{done}");
-    assert_eq!(done["secrets"], json!({"read": 8, "copied": 8, "present": 0}), "{done}");
+    assert_eq!(
+        done["clients"],
+        json!({"read": 8, "copied": 8, "updated": 0, "present": 0}),
+        "{done}"
+    );
+    assert_eq!(
+        done["secrets"],
+        json!({"read": 8, "copied": 8, "updated": 0, "present": 0}),
+        "{done}"
+    );
     assert_eq!(done["verification"]["equal"], json!(true), "{done}");
     assert_eq!(done["verification"]["target"]["clients"], json!(8), "{done}");
     let again = migrate(&source, &target, &arguments).well().json();
-    assert_eq!(again["clients"], json!({"read": 8, "copied": 0, "present": 8}), "{again}");
+    assert_eq!(
+        again["clients"],
+        json!({"read": 8, "copied": 0, "updated": 0, "present": 8}),
+        "{again}"
+    );
 
     moved.live_on(&target.server()).await;
 }
@@ -99,27 +124,119 @@ async fn from_the_vendors_stores_to_the_embedded_one() {
     clients_move(Stack::Mia, ("crud+mongodb", "sqlite"), Stack::Sqlite).await;
 }
 
-/// The store that is moved to refuses, and what is there stays.
+/// What is in both stores and differs is named, by a dry run, too, and what is there stays, until
+/// somebody says that the source is right.
 #[tokio::test]
-async fn what_stands_in_the_way_is_named_and_nothing_is_overwritten() {
+async fn what_differs_is_named_and_overwritten_only_on_request() {
     let (source, target) = (Ground::of(Stack::Sqlite).await, Ground::of(Stack::Postgres).await);
     let client = source.server().create_client(json!({"permissions": ["a"]})).await;
     let arguments = ["--from", "sqlite", "--to", "postgres"];
     migrate(&source, &target, &arguments).well();
     let server = target.server();
-    let changed = server.manage("PATCH", &format!("/clients/{}", client.id));
+    let extra = server.register().await;
+    let path = format!("/clients/{}", client.id);
+    let changed = server.manage("PATCH", &path);
     let changed = changed.header("if-match", "*").json(&json!({"permissions": ["b"]}));
     assert_eq!(Answer::to(changed).await.status, 200);
+    let rotated =
+        Answer::to(server.manage("POST", &format!("{path}/secrets")).json(&json!({}))).await;
+    assert_eq!(rotated.status, 201, "{rotated:?}");
+    let rotated = Client { id: client.id.clone(), secret: rotated.text_at("/client_secret") };
 
-    let refused = migrate(&source, &target, &arguments);
-
-    assert_eq!(refused.code, Some(1), "{refused:?}");
-    let said = refused.json();
-    assert_eq!(said["complete"], json!(false));
-    assert_eq!(said["conflicts"][0]["client_id"], json!(client.id));
-    assert!(refused.stderr.contains("Nothing was overwritten"), "{refused:?}");
-    let shown = Answer::to(server.manage("GET", &format!("/clients/{}", client.id))).await;
+    let dry = [arguments.as_slice(), &["--dry-run"]].concat();
+    for (arguments, said) in
+        [(&dry[..], "would be copied"), (&arguments, "Nothing was overwritten")]
+    {
+        let refused = migrate(&source, &target, arguments).badly(1, said);
+        assert!(refused.stderr.contains("--update"), "{refused:?}");
+        let told = refused.json();
+        assert_eq!(told["complete"], json!(false));
+        assert_eq!(told["conflicts"].as_array().unwrap().len(), 1, "{told}");
+        assert_eq!(told["conflicts"][0]["client_id"], json!(client.id));
+        let what = told["conflicts"][0]["what"].as_str().unwrap();
+        assert!(what.starts_with("differs in permissions; secret "), "{what}");
+        assert!(what.ends_with("is in the target alone"), "{what}");
+        assert!(told["only_in_target"].as_array().unwrap().contains(&json!(extra.id)), "{told}");
+    }
+    let shown = Answer::to(server.manage("GET", &path)).await;
     assert_eq!(shown.json()["permissions"], json!(["b"]));
+    server.token_of(&rotated).await;
+
+    let update = [arguments.as_slice(), &["--update"]].concat();
+    let done = migrate(&source, &target, &update).well().json();
+
+    assert_eq!(done["clients"]["updated"], json!(1), "{done}");
+    assert_eq!(done["removed_secrets"], json!(1), "{done}");
+    let shown = Answer::to(server.manage("GET", &path)).await;
+    assert_eq!(shown.json()["permissions"], json!(["a"]));
+    migrate(&source, &target, &arguments).well();
+    let restarted = target.server();
+    let refused = restarted.token(&rotated.basic(), &[GRANT]).await;
+    assert_eq!(refused.outcome(), "401 invalid_client");
+    restarted.token_of(&client).await;
+    restarted.token_of(&extra).await;
+}
+
+/// People read names, too.
+#[tokio::test]
+async fn people_are_told_what_is_in_the_target_alone() {
+    let (source, target) = (Ground::of(Stack::Sqlite).await, Ground::of(Stack::Postgres).await);
+    source.server().register().await;
+    let extra = target.server().register().await;
+
+    let arguments = ["--from", "sqlite", "--to", "postgres", "--output", "text"];
+    let told = migrate(&source, &target, &arguments).well();
+
+    let expected = format!("only in the target: 1\n  {}\n", extra.id);
+    assert!(told.stdout.contains(&expected), "{told:?}");
+    assert!(told.stdout.contains("both are the same"), "{told:?}");
+}
+
+/// As the vendor has it: what is put into the collection begins as a draft.
+#[tokio::test]
+async fn a_collection_whose_documents_begin_as_drafts_gets_clients_in_use() {
+    for definition in [Definition::published(), Definition::extended()] {
+        let source = Ground::of(Stack::Sqlite).await;
+        let target = Ground::of_vendor(definition).await;
+        let (client, disabled) = {
+            let server = source.server();
+            let disabled = server.register().await;
+            let disable = server.manage("POST", &format!("/clients/{}/disable", disabled.id));
+            assert_eq!(Answer::to(disable).await.status, 200);
+            (server.register().await, disabled)
+        };
+
+        let arguments = ["--from", "sqlite", "--to", "crud+mongodb"];
+        let done = migrate(&source, &target, &arguments).well().json();
+
+        assert_eq!(done["clients"]["copied"], json!(2), "{done}");
+        assert_eq!(done["verification"]["equal"], json!(true), "{done}");
+        let server = target.server();
+        server.token_of(&client).await;
+        let refused = server.token(&disabled.basic(), &[GRANT]).await;
+        assert_eq!(refused.outcome(), "401 invalid_client");
+        migrate(&source, &target, &arguments).well();
+    }
+}
+
+/// Neither a directory nor a file comes of it.
+#[tokio::test]
+async fn a_dry_run_makes_no_embedded_store() {
+    let (source, target) = (Ground::of(Stack::Postgres).await, Ground::of(Stack::Sqlite).await);
+    source.server().register().await;
+    let directory = target.folder().join("not").join("there");
+    let elsewhere = directory.to_str().unwrap();
+
+    let dry = ["--from", "postgres", "--to", "sqlite", "--dry-run"];
+    let planned = migrate_in(elsewhere, &source, &target, &dry).well().json();
+
+    assert_eq!(planned["clients"]["copied"], json!(1), "{planned}");
+    assert_eq!(planned["taken_as_empty"], json!(["sqlite"]), "{planned}");
+    let from = ["--from", "sqlite", "--to", "postgres", "--dry-run"];
+    migrate_in(elsewhere, &source, &target, &from).badly(1, "does not exist");
+    assert!(!target.folder().join("not").exists());
+    migrate_in(elsewhere, &source, &target, &dry[..4]).well();
+    assert!(directory.join("tokenwright.sqlite").exists());
 }
 
 #[tokio::test]
