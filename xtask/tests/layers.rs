@@ -42,7 +42,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         krate: "adapter-memory",
         inside: &["domain"],
-        outside: &["async-trait", "base64", "moka", "serde_json", "tokio"],
+        outside: &["async-trait", "base64", "quick_cache", "serde_json", "tokio"],
         tests: &["contract"],
     },
     Layer {
@@ -127,8 +127,8 @@ const LAYERS: &[Layer] = &[
             "aws-lc-rs",
             "base64",
             "josekit",
-            "moka",
             "openssl",
+            "quick_cache",
             "secrecy",
             "serde",
             "serde_json",
@@ -147,7 +147,7 @@ const LAYERS: &[Layer] = &[
             "aws-lc-rs",
             "base64",
             "bcrypt",
-            "moka",
+            "quick_cache",
             "thiserror",
             "tokio",
             "zeroize",

@@ -12,8 +12,10 @@ mod pepper;
 mod pool;
 mod random;
 mod refusal;
+mod remembered;
 mod remembering_hasher;
 mod sha256_digester;
+mod single_flight;
 mod stored;
 
 pub use hasher::Hasher;

@@ -3,18 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use aws_lc_rs::rand::SystemRandom;
 use domain::port::{SecretHasher, Verdict};
 use domain::{ClientSecret, Fault, SecretHash};
-use moka::Expiry;
-use moka::future::Cache;
 
 use crate::keyed;
 use crate::refusal::{Refusal, shared};
+use crate::remembered::{Match, Memory, Remembered};
+use crate::single_flight::SingleFlight;
 
 /// Remembers which secrets verified, so that each is hashed once, however many ask at a time.
 ///
@@ -30,14 +30,15 @@ use crate::refusal::{Refusal, shared};
 pub struct RememberingHasher {
     inner: Arc<dyn SecretHasher>,
     key: Arc<hmac::Key>,
-    remembered: Cache<[u8; 32], Remembered>,
+    remembered: Arc<Remembered>,
+    verifications: Arc<SingleFlight<Result<Match, Arc<Refusal>>>>,
     statistics: Arc<MemoryStatistics>,
 }
 
 /// How much is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RememberingOptions {
-    /// The most secrets, of some 300 bytes each.
+    /// The most secrets, of some 80 bytes each.
     pub capacity: u64,
     /// How long a secret is remembered that nobody presents.
     pub time_to_idle: Duration,
@@ -71,12 +72,6 @@ impl MemoryStatistics {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Remembered {
-    Current,
-    Outdated,
-}
-
 impl RememberingHasher {
     /// Stands before `inner`.
     ///
@@ -86,12 +81,9 @@ impl RememberingHasher {
     pub fn new(inner: Arc<dyn SecretHasher>, options: RememberingOptions) -> Result<Self, Fault> {
         let key = hmac::Key::generate(HMAC_SHA256, &SystemRandom::new());
         let key = key.map(Arc::new).map_err(Fault::unavailable)?;
-        let remembered = Cache::builder()
-            .max_capacity(options.capacity)
-            .time_to_idle(options.time_to_idle)
-            .expire_after(OutdatedExpiry)
-            .build();
-        Ok(Self { inner, key, remembered, statistics: Arc::default() })
+        let remembered = Arc::new(Remembered::new(options.capacity, options.time_to_idle));
+        let (verifications, statistics) = (Arc::default(), Arc::default());
+        Ok(Self { inner, key, remembered, verifications, statistics })
     }
 
     /// How often remembering helped.
@@ -101,7 +93,7 @@ impl RememberingHasher {
     }
 
     /// The length goes first: no other pair of texts runs together to the same bytes.
-    fn memory_of(&self, hash: &SecretHash, secret: &ClientSecret) -> [u8; 32] {
+    fn memory_of(&self, hash: &SecretHash, secret: &ClientSecret) -> Memory {
         let hash = hash.as_str().as_bytes();
         let mut context = hmac::Context::with_key(&self.key);
         context.update(&hash.len().to_be_bytes());
@@ -116,26 +108,32 @@ impl RememberingHasher {
         &self,
         presented: &ClientSecret,
         hash: &SecretHash,
-        memory: [u8; 32],
+        memory: Memory,
     ) -> Result<Verdict, Fault> {
         let is_own = AtomicBool::new(false);
-        let verified = self.remembered.try_get_with(memory, async {
+        let verify = async {
             is_own.store(true, Ordering::Relaxed);
             match self.inner.verify(presented, Some(hash)).await {
-                Ok(Verdict::Match) => Ok(Remembered::Current),
-                Ok(Verdict::MatchOutdated) => Ok(Remembered::Outdated),
-                Ok(Verdict::Mismatch) => Err(Refusal::Mismatch),
-                Err(fault) => Err(Refusal::Fault(fault)),
+                Ok(Verdict::Match) => Ok(Match::Current),
+                Ok(Verdict::MatchOutdated) => Ok(Match::Outdated),
+                Ok(Verdict::Mismatch) => Err(Arc::new(Refusal::Mismatch)),
+                Err(fault) => Err(Arc::new(Refusal::Fault(fault))),
             }
-        });
-        let verified = verified.await;
+        };
+        let keep = |verified: &Result<Match, _>| {
+            if let Ok(verified) = verified {
+                self.remembered.remember(memory, *verified);
+            }
+        };
+        let has_landed = || self.remembered.recalls(&memory);
+        let verified = self.verifications.fly(memory, has_landed, verify, keep).await;
         let is_own = is_own.into_inner();
         let counter = if is_own { &self.statistics.misses } else { &self.statistics.shared };
         counter.fetch_add(1, Ordering::Relaxed);
         match verified {
-            Ok(Remembered::Outdated) if is_own => Ok(Verdict::MatchOutdated),
-            Ok(Remembered::Current | Remembered::Outdated) => Ok(Verdict::Match),
-            Err(refusal) => match &*refusal {
+            Some(Ok(Match::Outdated)) if is_own => Ok(Verdict::MatchOutdated),
+            None | Some(Ok(Match::Current | Match::Outdated)) => Ok(Verdict::Match),
+            Some(Err(refusal)) => match &*refusal {
                 Refusal::Mismatch => Ok(Verdict::Mismatch),
                 Refusal::Fault(fault) => Err(shared(fault.kind(), Arc::clone(&refusal))),
             },
@@ -155,7 +153,7 @@ impl SecretHasher for RememberingHasher {
         // Whoever has just been given a secret presents it soon.
         if is_worth_remembering(&hash) {
             let memory = self.memory_of(&hash, secret);
-            self.remembered.insert(memory, Remembered::Current).await;
+            self.remembered.remember(memory, Match::Current);
         }
         Ok(hash)
     }
@@ -165,7 +163,7 @@ impl SecretHasher for RememberingHasher {
             return self.inner.recalls(presented, expected).await;
         }
         let memory = self.memory_of(expected, presented);
-        let is_remembered = self.remembered.get(&memory).await.is_some();
+        let is_remembered = self.remembered.recalls(&memory);
         if is_remembered {
             self.statistics.hits.fetch_add(1, Ordering::Relaxed);
         }
@@ -182,7 +180,7 @@ impl SecretHasher for RememberingHasher {
             Some(_) | None => return self.inner.verify(presented, expected).await,
         };
         let memory = self.memory_of(hash, presented);
-        if self.remembered.get(&memory).await.is_some() {
+        if self.remembered.recalls(&memory) {
             self.statistics.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(Verdict::Match);
         }
@@ -195,22 +193,5 @@ impl fmt::Debug for RememberingHasher {
         f.debug_struct("RememberingHasher")
             .field("statistics", &self.statistics)
             .finish_non_exhaustive()
-    }
-}
-
-/// What is outdated is forgotten in time, so that it can be told again.
-struct OutdatedExpiry;
-
-impl Expiry<[u8; 32], Remembered> for OutdatedExpiry {
-    fn expire_after_create(
-        &self,
-        _memory: &[u8; 32],
-        remembered: &Remembered,
-        _now: Instant,
-    ) -> Option<Duration> {
-        match remembered {
-            Remembered::Current => None,
-            Remembered::Outdated => Some(Duration::from_mins(10)),
-        }
     }
 }

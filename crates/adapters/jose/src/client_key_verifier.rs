@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::port::SignatureVerifier;
 use domain::{CompactJws, PublicJwk};
 use josekit::jws::JwsVerifier;
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 
 use crate::verifier::AwsVerifier;
 
@@ -15,14 +15,15 @@ use crate::verifier::AwsVerifier;
 /// many as the capacity says, unusable ones too.
 #[derive(Clone, Debug)]
 pub struct ClientKeyVerifier {
-    verifiers: Cache<PublicJwk, Option<Arc<dyn JwsVerifier>>>,
+    verifiers: Arc<Cache<PublicJwk, Option<Arc<dyn JwsVerifier>>>>,
 }
 
 impl ClientKeyVerifier {
     /// Remembers at most `capacity` keys, of about 1 kB each.
     #[must_use]
     pub fn new(capacity: u64) -> Self {
-        Self { verifiers: Cache::new(capacity) }
+        let capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
+        Self { verifiers: Arc::new(Cache::new(capacity)) }
     }
 }
 

@@ -7,8 +7,10 @@ use async_trait::async_trait;
 use domain::port::{ClientRepository, Clock, InsertClientError, Known, UpdateClientError};
 use domain::{Client, ClientId, Fault, Revision};
 
+use crate::answer::Keep;
 use crate::cache_options::{CacheOptions, CacheStatistics};
-use crate::read_through::{Keep, ReadThrough};
+use crate::kept_client::KeptClient;
+use crate::read_through::ReadThrough;
 
 /// Clients of another store, remembered.
 ///
@@ -23,7 +25,7 @@ use crate::read_through::{Keep, ReadThrough};
 /// - `last_login` may lag behind by as much.
 pub struct CachedClients {
     store: Arc<dyn ClientRepository>,
-    cache: ReadThrough<ClientId, Option<Arc<Client>>>,
+    cache: ReadThrough<ClientId, Option<Arc<KeptClient>>>,
 }
 
 impl CachedClients {
@@ -53,6 +55,10 @@ impl CachedClients {
     pub fn statistics(&self) -> Arc<CacheStatistics> {
         self.cache.statistics()
     }
+
+    async fn load(&self, id: &ClientId) -> Result<Option<Arc<KeptClient>>, Fault> {
+        Ok(self.store.find(id).await?.map(|it| Arc::new(KeptClient::packed(it))))
+    }
 }
 
 impl fmt::Debug for CachedClients {
@@ -64,19 +70,18 @@ impl fmt::Debug for CachedClients {
 #[async_trait]
 impl ClientRepository for CachedClients {
     async fn find(&self, id: &ClientId) -> Result<Option<Client>, Fault> {
-        let load = async { Ok(self.store.find(id).await?.map(Arc::new)) };
-        Ok(self.cache.get(id, load).await?.map(Arc::unwrap_or_clone))
+        let found = self.cache.get(id, self.load(id)).await?;
+        Ok(found.map(|it| it.unpacked(id)))
     }
 
     async fn look_up(&self, id: &ClientId) -> Result<Known<Option<Client>>, Fault> {
-        let load = async { Ok(self.store.find(id).await?.map(Arc::new)) };
-        let Known { value, is_remembered } = self.cache.look_up(id, load).await?;
-        Ok(Known { value: value.map(Arc::unwrap_or_clone), is_remembered })
+        let Known { value, is_remembered } = self.cache.look_up(id, self.load(id)).await?;
+        Ok(Known { value: value.map(|it| it.unpacked(id)), is_remembered })
     }
 
     async fn look_again(&self, id: &ClientId) -> Result<Option<Client>, Fault> {
-        let load = async { Ok(self.store.find(id).await?.map(Arc::new)) };
-        Ok(self.cache.look_again(id, load).await?.map(Arc::unwrap_or_clone))
+        let found = self.cache.look_again(id, self.load(id)).await?;
+        Ok(found.map(|it| it.unpacked(id)))
     }
 
     async fn insert(&self, client: &Client) -> Result<(), InsertClientError> {

@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use domain::port::{Clock, CredentialRepository, Known};
 use domain::{ClientId, Credential, Fault, SecretHash, SecretId, SecretUse, Timestamp};
 
+use crate::answer::Keep;
 use crate::cache_options::{CacheOptions, CacheStatistics};
-use crate::read_through::{Keep, ReadThrough};
+use crate::read_through::ReadThrough;
 
 /// Hashes of secrets of another store, remembered by the rules of
 /// [`CachedClients`](crate::CachedClients): fresh ones cost no I/O, many questions at once are
@@ -17,7 +18,7 @@ use crate::read_through::{Keep, ReadThrough};
 /// Uses are written through without forgetting anything: `last_used` may lag behind.
 pub struct CachedCredentials {
     store: Arc<dyn CredentialRepository>,
-    cache: ReadThrough<ClientId, Arc<Vec<Credential>>>,
+    cache: ReadThrough<ClientId, Arc<[Credential]>>,
 }
 
 impl CachedCredentials {
@@ -28,7 +29,7 @@ impl CachedCredentials {
         options: CacheOptions,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let keep = |secrets: &Arc<Vec<_>>| if secrets.is_empty() { Keep::Not } else { Keep::Fresh };
+        let keep = |secrets: &Arc<[_]>| if secrets.is_empty() { Keep::Not } else { Keep::Fresh };
         Self { store, cache: ReadThrough::new(options, clock, keep) }
     }
 
@@ -47,6 +48,10 @@ impl CachedCredentials {
     pub fn statistics(&self) -> Arc<CacheStatistics> {
         self.cache.statistics()
     }
+
+    async fn load(&self, client: &ClientId) -> Result<Arc<[Credential]>, Fault> {
+        Ok(self.store.list(client).await?.into())
+    }
 }
 
 impl fmt::Debug for CachedCredentials {
@@ -58,19 +63,16 @@ impl fmt::Debug for CachedCredentials {
 #[async_trait]
 impl CredentialRepository for CachedCredentials {
     async fn list(&self, client: &ClientId) -> Result<Vec<Credential>, Fault> {
-        let load = async { Ok(Arc::new(self.store.list(client).await?)) };
-        Ok(Arc::unwrap_or_clone(self.cache.get(client, load).await?))
+        Ok(self.cache.get(client, self.load(client)).await?.to_vec())
     }
 
     async fn look_up(&self, client: &ClientId) -> Result<Known<Vec<Credential>>, Fault> {
-        let load = async { Ok(Arc::new(self.store.list(client).await?)) };
-        let Known { value, is_remembered } = self.cache.look_up(client, load).await?;
-        Ok(Known { value: Arc::unwrap_or_clone(value), is_remembered })
+        let Known { value, is_remembered } = self.cache.look_up(client, self.load(client)).await?;
+        Ok(Known { value: value.to_vec(), is_remembered })
     }
 
     async fn look_again(&self, client: &ClientId) -> Result<Vec<Credential>, Fault> {
-        let load = async { Ok(Arc::new(self.store.list(client).await?)) };
-        Ok(Arc::unwrap_or_clone(self.cache.look_again(client, load).await?))
+        Ok(self.cache.look_again(client, self.load(client)).await?.to_vec())
     }
 
     async fn insert(&self, client: &ClientId, credential: &Credential) -> Result<bool, Fault> {

@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use domain::port::{Clock, ReferenceTokenRepository};
 use domain::{Fault, ReferenceToken, TokenDigest};
 
+use crate::answer::Keep;
 use crate::cache_options::{CacheOptions, CacheStatistics};
-use crate::read_through::{Keep, ReadThrough};
+use crate::read_through::ReadThrough;
 
 /// Reference tokens of another store, remembered until their room is needed: what a token stands
 /// for never changes. Whether it was taken back is another question, which `CachedTokens` answers.

@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use domain::port::{Clock, TokenRepository};
 use domain::{ClientId, Fault, Timestamp, TokenId};
 
+use crate::answer::Keep;
 use crate::cache_options::{CacheOptions, CacheStatistics};
-use crate::read_through::{Keep, ReadThrough};
+use crate::read_through::ReadThrough;
 
 /// Revocations of another store, remembered.
 ///

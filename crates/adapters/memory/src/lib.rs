@@ -5,7 +5,9 @@
 //! a store knows that it is there.
 
 mod announced;
+mod answer;
 mod bootstrap;
+mod bounded;
 mod cache_options;
 mod cached_clients;
 mod cached_credentials;
@@ -17,6 +19,7 @@ mod clock;
 mod credentials;
 mod expiring;
 mod invalidation;
+mod kept_client;
 mod keys;
 mod lock;
 mod news;

@@ -1,28 +1,20 @@
 //! The cache behind every `Cached*` decorator.
 
 use std::fmt;
-use std::hash::Hash;
+use std::hash::{Hash, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use domain::port::{Clock, Known};
 use domain::{Fault, FaultKind, Timestamp};
-use moka::sync::Cache;
+use quick_cache::UnitWeighter;
+use quick_cache::sync::Cache;
 
+use crate::answer::{Answer, Keep};
+use crate::bounded::bounded;
 use crate::cache_options::{CacheOptions, CacheStatistics};
 use crate::single_flight::{Boarding, SingleFlight};
-
-/// How long an answer is worth keeping.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Keep {
-    /// Not at all: there is no end of what is not there.
-    Not,
-    /// As long as the options say.
-    Fresh,
-    /// Until its room is needed: it will never be another.
-    Always,
-}
 
 /// How old an answer may be that is given because the store has too much to do: what was changed
 /// elsewhere bites within this time, whoever floods us.
@@ -42,40 +34,17 @@ pub(crate) const CROWDED_BOUND: Duration = Duration::from_secs(30);
 /// - After [`ReadThrough::doubt_all`] no answer is fresh that was asked for before; while the store
 ///   is out they are given all the same, since nobody knows that they are wrong.
 pub(crate) struct ReadThrough<K, V> {
-    answers: Cache<K, Answer<V>>,
+    answers: Cache<K, Answer<V>, UnitWeighter, RandomState>,
     loads: SingleFlight<K, Answer<V>>,
     second_looks: SingleFlight<K, V>,
     /// When a load last found the store out, in milliseconds since the epoch; 0 for never.
     out_at: AtomicU64,
-    /// How often everything was doubted.
-    doubts: AtomicU64,
+    /// How often everything was doubted; it may begin anew, long after the last answer was fresh.
+    doubts: AtomicU32,
     keep: fn(&V) -> Keep,
     options: CacheOptions,
     clock: Arc<dyn Clock>,
     statistics: Arc<CacheStatistics>,
-}
-
-#[derive(Clone)]
-struct Answer<V> {
-    value: V,
-    /// Before the store was asked for it.
-    loaded_at: Timestamp,
-    /// When the store was last asked, maybe in vain.
-    checked_at: Timestamp,
-    good_for: Duration,
-    /// How often everything had been doubted by then.
-    doubts: u64,
-    /// Whether it was given because the store was out.
-    is_old: bool,
-}
-
-impl<V> Answer<V> {
-    fn is_fresh(&self, now: Timestamp, doubts: u64) -> bool {
-        self.good_for == Duration::MAX
-            || self.doubts == doubts
-                && self.checked_at <= now
-                && now.since(self.checked_at) < self.good_for
-    }
 }
 
 impl<K, V> ReadThrough<K, V>
@@ -85,11 +54,11 @@ where
 {
     pub(crate) fn new(options: CacheOptions, clock: Arc<dyn Clock>, keep: fn(&V) -> Keep) -> Self {
         Self {
-            answers: Cache::new(options.capacity),
+            answers: bounded(options.capacity),
             loads: SingleFlight::default(),
             second_looks: SingleFlight::default(),
             out_at: AtomicU64::new(0),
-            doubts: AtomicU64::new(0),
+            doubts: AtomicU32::new(0),
             keep,
             options,
             clock,
@@ -118,7 +87,8 @@ where
         load: impl Future<Output = Result<V, Fault>>,
     ) -> Result<Known<V>, Fault> {
         let fresh = || {
-            let is_fresh = |it: &Answer<V>| it.is_fresh(self.clock.now(), self.doubts());
+            let is_fresh =
+                |it: &Answer<V>| it.is_fresh(self.clock.now(), self.doubts(), &self.options);
             self.answers.get(key).filter(is_fresh)
         };
         if let Some(answer) = fresh() {
@@ -187,7 +157,7 @@ where
     /// Forgets the answer for `key`, and those that are being loaded.
     pub(crate) fn forget(&self, key: &K) {
         self.second_looks.supersede(key, || ());
-        self.loads.supersede(key, || self.answers.invalidate(key));
+        self.loads.supersede(key, || drop(self.answers.remove(key)));
     }
 
     /// Holds nothing for fresh any more: anything may have changed.
@@ -198,7 +168,7 @@ where
         self.second_looks.supersede_all();
     }
 
-    fn doubts(&self) -> u64 {
+    fn doubts(&self) -> u32 {
         self.doubts.load(Ordering::SeqCst)
     }
 
@@ -214,14 +184,10 @@ where
         self.loads.supersede(key, || self.keep(key, &answer));
     }
 
-    fn answer(&self, value: V, asked_at: Timestamp, doubts: u64) -> Answer<V> {
-        let good_for = match (self.keep)(&value) {
-            Keep::Not => Duration::ZERO,
-            Keep::Fresh => self.options.fresh_for,
-            Keep::Always => Duration::MAX,
-        };
+    fn answer(&self, value: V, asked_at: Timestamp, doubts: u32) -> Answer<V> {
+        let keep = (self.keep)(&value);
         let (loaded_at, checked_at) = (asked_at, asked_at);
-        Answer { value, loaded_at, checked_at, good_for, doubts, is_old: false }
+        Answer { value, loaded_at, checked_at, doubts, keep, is_old: false }
     }
 
     /// The old answer, if it may still be given while the store is out.
@@ -232,21 +198,19 @@ where
             return None;
         }
         self.statistics.count_stale();
-        let (good_for, doubts) = (self.options.retry_after, self.doubts());
-        Some(Answer { checked_at: now, good_for, doubts, is_old: true, ..old })
+        Some(Answer { checked_at: now, doubts: self.doubts(), is_old: true, ..old })
     }
 
     fn keep(&self, key: &K, answer: &Answer<V>) {
-        match (self.keep)(&answer.value) {
-            Keep::Not => self.answers.invalidate(key),
+        match answer.keep {
+            Keep::Not => drop(self.answers.remove(key)),
             Keep::Fresh | Keep::Always => self.answers.insert(key.clone(), answer.clone()),
         }
     }
 
     #[cfg(test)]
-    pub(crate) fn len(&self) -> u64 {
-        self.answers.run_pending_tasks();
-        self.answers.entry_count()
+    pub(crate) fn len(&self) -> usize {
+        self.answers.len()
     }
 }
 
@@ -276,166 +240,5 @@ impl<K, V> fmt::Debug for ReadThrough<K, V> {
 }
 
 #[cfg(test)]
-mod tests {
-    use futures_util::FutureExt as _;
-
-    use super::*;
-    use crate::SystemClock;
-
-    fn cache(capacity: u64) -> ReadThrough<u64, u64> {
-        let hour = Duration::from_hours(1);
-        let options =
-            CacheOptions { capacity, fresh_for: hour, stale_for: hour, retry_after: hour };
-        ReadThrough::new(options, Arc::new(SystemClock), |_| Keep::Fresh)
-    }
-
-    #[tokio::test]
-    async fn holds_no_more_than_it_may() {
-        let cache = cache(10);
-
-        for key in 0..1_000 {
-            assert_eq!(cache.get(&key, async { Ok(key) }).await.unwrap(), key);
-        }
-
-        assert!(cache.len() <= 10);
-        assert!(cache.loads.is_idle());
-    }
-
-    #[tokio::test]
-    async fn callers_who_give_up_leave_nothing_behind() {
-        let cache = cache(10);
-        {
-            let (one, other) = (cache.get(&1, pending()), cache.get(&1, pending()));
-            tokio::pin!(one, other);
-            assert!(futures_util::poll!(one.as_mut()).is_pending());
-            assert!(futures_util::poll!(other.as_mut()).is_pending());
-            assert!(!cache.loads.is_idle());
-        }
-
-        assert!(cache.loads.is_idle());
-    }
-
-    #[tokio::test]
-    async fn a_superseded_load_is_not_kept() {
-        let cache = cache(10);
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        let slow = cache.get(&1, async { Ok(receiver.await.unwrap()) });
-        tokio::pin!(slow);
-        assert!(futures_util::poll!(slow.as_mut()).is_pending());
-
-        cache.forget(&1);
-        let second = cache.get(&1, async { Ok(2) }).now_or_never();
-        sender.send(1).unwrap();
-
-        assert_eq!(second.unwrap().unwrap(), 2, "it did not wait for the first load");
-        assert_eq!(slow.await.unwrap(), 1);
-        assert_eq!(cache.get(&1, pending()).now_or_never().unwrap().unwrap(), 2);
-    }
-
-    #[tokio::test]
-    async fn what_is_doubted_is_asked_for_again_and_serves_while_the_store_is_out() {
-        let cache = cache(10);
-        let out = || async { Err(Fault::unavailable("out")) };
-        for key in [1, 2] {
-            cache.get(&key, async { Ok(10) }).await.unwrap();
-        }
-
-        cache.doubt_all();
-
-        assert_eq!(cache.get(&1, async { Ok(11) }).await.unwrap(), 11);
-        assert_eq!(cache.get(&1, pending()).now_or_never().unwrap().unwrap(), 11);
-        assert_eq!(cache.get(&2, out()).await.unwrap(), 10);
-    }
-
-    /// Whoever floods the store with questions of its own must not keep old answers alive.
-    #[tokio::test]
-    async fn t34_a_crowded_store_is_not_out() {
-        use crate::testing::ManualClock;
-        let clock: Arc<ManualClock> = Arc::default();
-        let hour = Duration::from_hours(1);
-        let options = CacheOptions {
-            capacity: 10,
-            fresh_for: Duration::from_secs(10),
-            stale_for: hour,
-            retry_after: hour,
-        };
-        let cache = ReadThrough::<u64, u64>::new(options, clock.clone(), |_| Keep::Fresh);
-        let crowded = || async { Err(Fault::overloaded("too many questions")) };
-        cache.get(&1, async { Ok(10) }).await.unwrap();
-        clock.advance(Duration::from_secs(11));
-
-        cache.get(&2, crowded()).await.unwrap_err();
-        // Somebody else's bad luck says nothing of this one.
-        assert_eq!(cache.get(&1, async { Ok(11) }).await.unwrap(), 11);
-
-        clock.advance(Duration::from_secs(11));
-        assert_eq!(cache.get(&1, crowded()).await.unwrap(), 11, "young enough");
-        clock.advance(hour);
-        cache.get(&1, crowded()).await.unwrap_err();
-    }
-
-    /// One answer says that the store is back.
-    #[tokio::test]
-    async fn a_store_that_answers_anybody_is_not_out() {
-        use crate::testing::ManualClock;
-        let clock: Arc<ManualClock> = Arc::default();
-        let hour = Duration::from_hours(1);
-        let options = CacheOptions {
-            capacity: 10,
-            fresh_for: Duration::from_secs(10),
-            stale_for: hour,
-            retry_after: hour,
-        };
-        let cache = ReadThrough::<u64, u64>::new(options, clock.clone(), |_| Keep::Fresh);
-        cache.get(&1, async { Ok(10) }).await.unwrap();
-        clock.advance(Duration::from_secs(11));
-        cache.get(&2, async { Err(Fault::unavailable("out")) }).await.unwrap_err();
-        assert_eq!(cache.get(&1, async { Ok(11) }).await.unwrap(), 10, "it is held for out");
-
-        cache.get(&3, async { Ok(30) }).await.unwrap();
-
-        assert_eq!(cache.get(&1, async { Ok(11) }).await.unwrap(), 11);
-    }
-
-    /// Who comes after a change does not join a question that was asked before it.
-    #[tokio::test]
-    async fn a_second_look_that_began_before_a_change_is_not_shared() {
-        let cache = cache(10);
-        for change in [false, true] {
-            let (sender, receiver) = tokio::sync::oneshot::channel();
-            let slow = cache.look_again(&1, async { Ok(receiver.await.unwrap()) });
-            tokio::pin!(slow);
-            assert!(futures_util::poll!(slow.as_mut()).is_pending());
-
-            if change {
-                cache.doubt_all();
-            } else {
-                cache.forget(&1);
-            }
-
-            let second = cache.look_again(&1, async { Ok(2) }).now_or_never();
-            assert_eq!(second.unwrap().unwrap(), 2);
-            sender.send(1).unwrap();
-            assert_eq!(slow.await.unwrap(), 1);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_load_that_began_before_a_doubt_is_not_kept() {
-        let cache = cache(10);
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        let slow = cache.get(&1, async { Ok(receiver.await.unwrap()) });
-        tokio::pin!(slow);
-        assert!(futures_util::poll!(slow.as_mut()).is_pending());
-
-        cache.doubt_all();
-        sender.send(1).unwrap();
-
-        assert_eq!(slow.await.unwrap(), 1);
-        assert_eq!(cache.get(&1, async { Ok(2) }).await.unwrap(), 2);
-    }
-
-    async fn pending() -> Result<u64, Fault> {
-        std::future::pending().await
-    }
-}
+#[path = "read_through_tests.rs"]
+mod tests;

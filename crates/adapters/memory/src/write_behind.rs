@@ -12,14 +12,18 @@ use domain::{ClientId, Fault, Login, SecretId, SecretUse, Timestamp};
 
 use crate::lock::locked;
 
+/// The most notes that a store is given at once: a store makes a text or a document of them, which
+/// takes many times their room.
+const SLICE: usize = 1_000;
+
 /// Notes of who was here, written down later and together.
 ///
 /// A note takes a lock for a moment, and never waits for a store. Of many notes of one client (or
 /// of one secret) the latest is written. It starts nothing by itself: whoever owns it calls
 /// [`WriteBehind::flush`], every second and once more at the end.
 pub struct WriteBehind {
-    logins: Notes<ClientId>,
-    uses: Notes<(ClientId, SecretId)>,
+    logins: Notes<Login>,
+    uses: Notes<SecretUse>,
     ledger: Arc<dyn LoginLedger>,
     credentials: Arc<dyn CredentialRepository>,
 }
@@ -60,42 +64,31 @@ impl WriteBehind {
     }
 
     async fn flush_logins(&self) -> Result<(), Fault> {
-        let batch = Batch::take(&self.logins);
-        if batch.taken.is_empty() {
-            return Ok(());
+        let mut batch = Batch::take(&self.logins);
+        while !batch.taken.is_empty() {
+            self.ledger.record(batch.slice()).await?;
+            batch.discard_slice();
         }
-        let login =
-            |(client, at): (&ClientId, &Timestamp)| Login { client: client.clone(), at: *at };
-        let logins: Vec<Login> = batch.taken.iter().map(login).collect();
-        self.ledger.record(&logins).await?;
-        batch.discard();
         Ok(())
     }
 
     async fn flush_uses(&self) -> Result<(), Fault> {
-        let batch = Batch::take(&self.uses);
-        if batch.taken.is_empty() {
-            return Ok(());
+        let mut batch = Batch::take(&self.uses);
+        while !batch.taken.is_empty() {
+            self.credentials.record_uses(batch.slice()).await?;
+            batch.discard_slice();
         }
-        let secret_use = |((client, secret), at): (&(ClientId, SecretId), &Timestamp)| SecretUse {
-            client: client.clone(),
-            secret: secret.clone(),
-            at: *at,
-        };
-        let uses: Vec<SecretUse> = batch.taken.iter().map(secret_use).collect();
-        self.credentials.record_uses(&uses).await?;
-        batch.discard();
         Ok(())
     }
 }
 
 impl LastUse for WriteBehind {
     fn note_login(&self, login: Login) {
-        self.logins.note(login.client, login.at);
+        self.logins.note(login);
     }
 
     fn note_secret(&self, secret_use: SecretUse) {
-        self.uses.note((secret_use.client, secret_use.secret), secret_use.at);
+        self.uses.note(secret_use);
     }
 }
 
@@ -108,19 +101,53 @@ impl fmt::Debug for WriteBehind {
     }
 }
 
+/// What is noted: a moment, and whose it is.
+trait Note {
+    type Key: Eq + Hash;
+
+    fn new(key: Self::Key, at: Timestamp) -> Self;
+
+    fn into_parts(self) -> (Self::Key, Timestamp);
+}
+
+impl Note for Login {
+    type Key = ClientId;
+
+    fn new(client: ClientId, at: Timestamp) -> Self {
+        Self { client, at }
+    }
+
+    fn into_parts(self) -> (ClientId, Timestamp) {
+        (self.client, self.at)
+    }
+}
+
+impl Note for SecretUse {
+    type Key = (ClientId, SecretId);
+
+    fn new((client, secret): Self::Key, at: Timestamp) -> Self {
+        Self { client, secret, at }
+    }
+
+    fn into_parts(self) -> (Self::Key, Timestamp) {
+        ((self.client, self.secret), self.at)
+    }
+}
+
 /// The latest moment of each key.
-struct Notes<K> {
-    latest: Mutex<HashMap<K, Timestamp>>,
+struct Notes<N: Note> {
+    latest: Mutex<HashMap<N::Key, Timestamp>>,
     capacity: usize,
     dropped: AtomicU64,
 }
 
-impl<K: Eq + Hash> Notes<K> {
+impl<N: Note> Notes<N> {
     fn new(capacity: usize) -> Self {
         Self { latest: Mutex::default(), capacity, dropped: AtomicU64::new(0) }
     }
 
-    fn note(&self, key: K, at: Timestamp) {
+    fn note(&self, note: N) {
+        let (key, at) = note.into_parts();
         let mut latest = locked(&self.latest);
         let is_full = self.capacity <= latest.len();
         match latest.entry(key) {
@@ -146,28 +173,38 @@ impl<K: Eq + Hash> Notes<K> {
     }
 }
 
-/// Notes on their way to a store. Unless they are written they go back when the batch goes, be it
-/// for a fault or because whoever flushed gave up waiting; newer notes stay.
-struct Batch<'a, K: Eq + Hash> {
-    notes: &'a Notes<K>,
-    taken: HashMap<K, Timestamp>,
+/// Notes on their way to a store, slice by slice. Those that are not written go back when the
+/// batch goes, be it for a fault or because whoever flushed gave up waiting; newer notes stay.
+struct Batch<'a, N: Note> {
+    notes: &'a Notes<N>,
+    taken: Vec<N>,
 }
 
-impl<'a, K: Eq + Hash> Batch<'a, K> {
-    fn take(notes: &'a Notes<K>) -> Self {
-        let taken = std::mem::take(&mut *locked(&notes.latest));
-        Self { notes, taken }
+impl<'a, N: Note> Batch<'a, N> {
+    fn take(notes: &'a Notes<N>) -> Self {
+        let latest = std::mem::take(&mut *locked(&notes.latest));
+        Self { notes, taken: latest.into_iter().map(|(key, at)| N::new(key, at)).collect() }
     }
 
-    fn discard(mut self) {
-        self.taken.clear();
+    fn rest(&self) -> usize {
+        self.taken.len().saturating_sub(SLICE)
+    }
+
+    /// What is to be written next.
+    fn slice(&self) -> &[N] {
+        self.taken.get(self.rest()..).unwrap_or_default()
+    }
+
+    /// It was written.
+    fn discard_slice(&mut self) {
+        self.taken.truncate(self.rest());
     }
 }
 
-impl<K: Eq + Hash> Drop for Batch<'_, K> {
+impl<N: Note> Drop for Batch<'_, N> {
     fn drop(&mut self) {
-        for (key, at) in self.taken.drain() {
-            self.notes.note(key, at);
+        for note in self.taken.drain(..) {
+            self.notes.note(note);
         }
     }
 }

@@ -2,13 +2,14 @@
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "test helpers")]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use adapter_memory::testing::Faulty;
 use adapter_memory::{MemoryClients, MemoryCredentials, WriteBehind};
+use async_trait::async_trait;
 use contract::sample::{client, client_id, credential, later, secret_id};
-use domain::port::{ClientRepository, CredentialRepository, LastUse};
-use domain::{Login, SecretUse, Timestamp};
+use domain::port::{ClientRepository, CredentialRepository, LastUse, LoginLedger};
+use domain::{Fault, Login, SecretUse, Timestamp};
 
 struct House {
     notes: WriteBehind,
@@ -90,4 +91,34 @@ async fn notes_beyond_the_bound_are_dropped_and_counted() {
     assert_eq!(house.written().await, (Some(later(2)), Some(later(2))));
     house.note("d", 2);
     assert_eq!(house.notes.waiting(), 2);
+}
+
+/// Remembers how many it was given each time, and goes out once after the first.
+#[derive(Default)]
+struct Ledger(Mutex<Vec<usize>>);
+
+#[async_trait]
+impl LoginLedger for Ledger {
+    async fn record(&self, logins: &[Login]) -> Result<(), Fault> {
+        let mut given = self.0.lock().unwrap();
+        given.push(logins.len());
+        if given.len() == 2 { Err(Fault::unavailable("out")) } else { Ok(()) }
+    }
+}
+
+#[tokio::test]
+async fn many_notes_are_written_in_slices_and_none_twice() {
+    let ledger = Arc::new(Ledger::default());
+    let credentials = Arc::<MemoryCredentials>::default();
+    let notes = WriteBehind::new(Arc::clone(&ledger) as _, credentials, 10_000);
+    for number in 0..2_500 {
+        notes.note_login(Login { client: client_id(&number.to_string()), at: later(1) });
+    }
+
+    notes.flush().await.unwrap_err();
+    assert_eq!(notes.waiting(), 1_500);
+    notes.flush().await.unwrap();
+
+    assert_eq!(*ledger.0.lock().unwrap(), [1_000, 1_000, 1_000, 500]);
+    assert_eq!(notes.waiting(), 0);
 }
