@@ -387,8 +387,12 @@ fn take_keys(
             let names: Vec<_> = rules.key_algorithms.iter().map(|it| it.name()).collect();
             return Err(invalid(member, format!("the key must be for {}", names.join(", "))));
         }
-        if keys.iter().any(|other| other.key_id() == key.key_id()) {
-            return Err(invalid(member, "two keys have the same kid"));
+        let same = |other: &PublicJwk| match (other.key_id(), key.key_id()) {
+            (None, None) => other.algorithm() == key.algorithm(),
+            (other, this) => other == this,
+        };
+        if keys.iter().any(same) {
+            return Err(invalid(member, "two keys have the same kid, or the same alg and no kid"));
         }
         keys.push(key);
     }

@@ -25,6 +25,8 @@ pub struct TokenPolicy {
     pub issuer: Issuer,
     /// How long they live.
     pub lifetime: Duration,
+    /// What none may outlive, whatever is chosen for a client.
+    pub longest_lifetime: Duration,
     /// How they are signed.
     pub algorithm: SigningAlgorithm,
     /// Whether a request must name an audience.
@@ -176,7 +178,8 @@ pub fn decide(
         audience,
         custom_claims: request.custom_claims,
         issued_at,
-        expires_at: issued_at.after(settings.token_lifetime.unwrap_or(policy.lifetime)),
+        expires_at: issued_at
+            .after(settings.token_lifetime.unwrap_or(policy.lifetime).min(policy.longest_lifetime)),
         algorithm: settings.token_algorithm.unwrap_or(policy.algorithm),
         format: settings.token_format.unwrap_or(policy.format),
         shape: policy.shape,
@@ -220,6 +223,7 @@ pub(crate) mod tests {
         TokenPolicy {
             issuer: "https://issuer.example".parse().unwrap(),
             lifetime: Duration::from_mins(5),
+            longest_lifetime: Duration::from_hours(24),
             algorithm: SigningAlgorithm::Rs256,
             is_audience_required: false,
             default_audience: DefaultAudience::Nobody,
@@ -305,6 +309,9 @@ pub(crate) mod tests {
         );
         assert_eq!(grant.expires_at.since(grant.issued_at), Duration::from_secs(7));
         assert_eq!((grant.scope, grant.is_scope_asked), (Some("a".parse().unwrap()), false));
+        let short = TokenPolicy { longest_lifetime: Duration::from_secs(5), ..policy() };
+        let grant = decide(&client, GrantRequest::default(), &short, NOW).unwrap();
+        assert_eq!(grant.expires_at.since(grant.issued_at), Duration::from_secs(5));
         // What the client may no longer have is no default any more.
         client.scope = "b".parse().unwrap();
         let refused = decide(&client, GrantRequest::default(), &policy(), NOW);

@@ -195,7 +195,6 @@ fn dialect(
             signer: Arc::clone(&tools.ring.signer),
             clock: Arc::clone(&tools.clock),
             algorithm: policy.algorithm,
-            profile: policy.profile,
         },
         revoke_token: RevokeToken {
             authenticate: authenticate.clone(),
@@ -256,6 +255,7 @@ fn token_policy(
     TokenPolicy {
         issuer: issuer.clone(),
         lifetime: chosen.lifetime.unwrap_or(tokens.lifetime),
+        longest_lifetime: tokens.longest_lifetime,
         algorithm: tokens.algorithm,
         is_audience_required: tokens.is_audience_required,
         default_audience,

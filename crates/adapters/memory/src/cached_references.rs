@@ -34,7 +34,10 @@ impl CachedReferences {
             stale_for: Duration::ZERO,
             retry_after: Duration::ZERO,
         };
-        let keep = |token: &Option<_>| if token.is_some() { Keep::Always } else { Keep::Not };
+        let keep = |token: &Option<Arc<ReferenceToken>>| match token {
+            Some(token) if is_small(token) => Keep::Always,
+            Some(_) | None => Keep::Not,
+        };
         Self { store, cache: ReadThrough::new(options, clock, keep) }
     }
 
@@ -43,6 +46,13 @@ impl CachedReferences {
     pub fn statistics(&self) -> Arc<CacheStatistics> {
         self.cache.statistics()
     }
+}
+
+/// Whether many of its size may be remembered: clients can put into tokens what they like.
+fn is_small(token: &ReferenceToken) -> bool {
+    const MOST: usize = 1_024;
+    let members = token.claims.iter();
+    members.map(|(name, value)| name.len() + value.to_string().len()).sum::<usize>() <= MOST
 }
 
 impl fmt::Debug for CachedReferences {
@@ -55,7 +65,7 @@ impl fmt::Debug for CachedReferences {
 impl ReferenceTokenRepository for CachedReferences {
     async fn insert(&self, digest: &TokenDigest, token: &ReferenceToken) -> Result<bool, Fault> {
         let is_new = self.store.insert(digest, token).await?;
-        if is_new {
+        if is_new && is_small(token) {
             self.cache.learn(digest, Some(Arc::new(token.clone())));
         }
         Ok(is_new)

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use domain::access_token::ActiveToken;
 use domain::management::ManagementRight;
 use domain::port::{BootstrapRepository, TokenDigester};
 use domain::{Fault, TokenDigest};
+use serde_json::Value;
 
 use super::token_info::{TokenInfo, TokenInfoError};
 
@@ -79,10 +81,27 @@ impl AuthorizeManagement {
             return Ok(());
         }
         match self.token_info.execute(token).await {
+            Ok(active) if !self.is_for_us(&active) => Err(AuthorizeManagementError::TokenInvalid),
             Ok(active) if right.is_allowed_by(&active.scope) => Ok(()),
             Ok(_) => Err(AuthorizeManagementError::ScopeMissing(right)),
             Err(TokenInfoError::Inactive(_)) => Err(AuthorizeManagementError::TokenInvalid),
             Err(TokenInfoError::Fault(fault)) => Err(fault.into()),
         }
+    }
+
+    /// Whoever was sent a token that is meant for them must not manage this server with it (threat
+    /// T35). Audiences that the operator named have been looked at by then.
+    fn is_for_us(&self, token: &ActiveToken) -> bool {
+        let is_us = |audience: &str| {
+            audience == self.token_info.issuer.as_str()
+                || token.subject.as_ref().is_some_and(|it| it.as_str() == audience)
+        };
+        !self.token_info.accepted_audiences.is_empty()
+            || match token.claims.get("aud") {
+                None => true,
+                Some(Value::String(one)) => is_us(one),
+                Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).any(is_us),
+                Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) => false,
+            }
     }
 }

@@ -25,8 +25,6 @@ pub struct IntrospectToken {
     pub clock: Arc<dyn Clock>,
     /// How an answer is signed, and a token that stands in for a reference.
     pub algorithm: SigningAlgorithm,
-    /// The `typ` of a token that stands in for a reference.
-    pub profile: TokenProfile,
 }
 
 /// What is told.
@@ -89,7 +87,11 @@ impl IntrospectToken {
         match token.format {
             domain::TokenFormat::Jwt => Ok(SignedToken::new(raw.to_owned())),
             domain::TokenFormat::Reference => {
-                self.signer.sign_object(&token.claims, self.profile.typ(), self.algorithm)
+                // RFC 9068 section 2.2 demands both of what calls itself an access token.
+                let is_standard =
+                    ["aud", "client_id"].iter().all(|it| token.claims.contains_key(*it));
+                let profile = if is_standard { TokenProfile::AtJwt } else { TokenProfile::Jwt };
+                self.signer.sign_object(&token.claims, profile.typ(), self.algorithm)
             }
         }
     }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use domain::port::{Clock, Entropy, LastUse, ReferenceTokenRepository, TokenDigester, TokenSigner};
 use domain::{
-    AccessToken, AccessTokenClaims, Fault, GrantRefusal, GrantRequest, Login, OpaqueToken,
-    ReferenceToken, Scope, SigningAlgorithm, Timestamp, TokenFormat, TokenPolicy, grant,
+    AccessToken, AccessTokenClaims, CompactJws, Fault, GrantRefusal, GrantRequest, Login,
+    OpaqueToken, ReferenceToken, Scope, SigningAlgorithm, Timestamp, TokenFormat, TokenPolicy,
+    grant,
 };
 
 use super::authenticate_client::{
@@ -62,6 +63,9 @@ pub struct IssuedToken {
     pub algorithm: SigningAlgorithm,
 }
 
+const TOO_LONG: &str =
+    "the token would be too long: the client has too many permissions, audiences or claims";
+
 /// Why the caller gets nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueTokenError {
@@ -103,7 +107,12 @@ impl IssueToken {
         let claims = AccessTokenClaims::of(grant, make::token_id(self.entropy.as_ref())?);
         let token = match format {
             TokenFormat::Jwt => {
-                AccessToken::Signed(self.signer.sign(&claims, self.policy.profile, algorithm)?)
+                let signed = self.signer.sign(&claims, self.policy.profile, algorithm)?;
+                if CompactJws::MAX_BYTES < signed.as_str().len() {
+                    // Nobody could ask about it, or take it back.
+                    return Err(Fault::corrupt(TOO_LONG).into());
+                }
+                AccessToken::Signed(signed)
             }
             TokenFormat::Reference => AccessToken::Opaque(self.reference(&claims).await?),
         };

@@ -86,8 +86,9 @@ impl TokenInfo {
     }
 
     /// Taken back is a token by its `jti`, with all tokens of its client up to a moment, or as
-    /// long as its client is disabled (threat T34). A subject that is no client of ours is not
-    /// looked at: services that share our keys may name others.
+    /// long as its client is disabled (threat T34). The subject of a JWT that is no client of ours
+    /// is not looked at: services that share our keys may name others. A reference is always ours,
+    /// and a client that is gone has none.
     async fn is_taken_back(&self, token: &ActiveToken) -> Result<bool, Fault> {
         if let Some(id) = &token.id
             && self.tokens.is_revoked(id).await?
@@ -102,6 +103,9 @@ impl TokenInfo {
         {
             return Ok(true);
         }
-        Ok(self.clients.find(subject).await?.is_some_and(|client| !client.is_enabled()))
+        Ok(match self.clients.find(subject).await? {
+            Some(client) => !client.is_enabled(),
+            None => token.format == TokenFormat::Reference,
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! Reference tokens, and who may ask what a token says.
 
 use app::{Introspection, IssueTokenRequest, IssuedToken};
+use domain::port::ClientRepository as _;
 use domain::{AccessToken, ClientState, GrantRequest, ReferenceStyle, TokenFormat};
 use serde_json::{Value, json};
 
@@ -186,4 +187,29 @@ async fn what_is_chosen_for_a_client_decides_what_it_gets() {
     assert_eq!(issued.format, TokenFormat::Reference);
     assert_eq!(issued.expires_at.since(issued.issued_at).as_secs(), 60);
     assert_eq!((issued.scope, issued.is_scope_asked), (Some("b".parse().unwrap()), false));
+}
+
+/// As where another program deletes clients from the store.
+#[tokio::test]
+async fn t34_no_reference_of_a_client_that_is_gone_is_good() {
+    let house = House::new();
+    let (id, secret) = house.client(json!({"scope": "a"})).await;
+    let issued = reference(&house, &id, &secret, ReferenceStyle::Uuid).await;
+    assert!(house.token_info().execute(issued.token.as_str()).await.is_ok());
+
+    house.clients.remove(&id.parse().unwrap()).await.unwrap();
+
+    assert!(house.token_info().execute(issued.token.as_str()).await.is_err());
+}
+
+/// It could be neither asked about nor taken back.
+#[tokio::test]
+async fn no_token_is_issued_that_is_too_long_to_be_read() {
+    let house = House::new();
+    let permissions: Vec<_> = (0..200).map(|at| format!("{at:0>100}")).collect();
+    let (id, secret) = house.client(json!({"permissions": permissions})).await;
+
+    let outcome = house.issue(with_secret(&id, &secret), GrantRequest::default()).await;
+
+    assert!(matches!(outcome, Err(app::IssueTokenError::Fault(_))));
 }

@@ -89,3 +89,23 @@ async fn without_a_token_or_with_a_wrong_one_nobody_may_anything() {
     let open = authorize(&house, ManagementAuthentication::None);
     assert!(open.execute(None, WriteClients).await.is_ok());
 }
+
+#[tokio::test]
+async fn t35_a_token_that_is_meant_for_somebody_else_manages_nothing() {
+    let house = House::new();
+    let issuer = house.token_info().issuer;
+    let registered = json!({"scope": "clients:read", "audience": ["orders", issuer.as_str()]});
+    let (id, secret) = house.client(registered).await;
+    let ask = async |audience: &str| {
+        let (scope, audience) = ("clients:read".parse().ok(), vec![audience.parse().unwrap()]);
+        let grant = GrantRequest { scope, audience, ..GrantRequest::default() };
+        house.issue(with_secret(&id, &secret), grant).await.unwrap().token
+    };
+    let authorize = by_bootstrap(&house);
+
+    let error = authorize.execute(Some(ask("orders").await.as_str()), ReadClients).await;
+
+    assert!(matches!(error, Err(AuthorizeManagementError::TokenInvalid)), "{error:?}");
+    let ours = ask(issuer.as_str()).await;
+    assert!(authorize.execute(Some(ours.as_str()), ReadClients).await.is_ok());
+}

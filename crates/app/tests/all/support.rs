@@ -131,6 +131,7 @@ impl House {
             policy: TokenPolicy {
                 issuer: issuer(),
                 lifetime: LIFETIME,
+                longest_lifetime: Duration::from_hours(24 * 7),
                 algorithm: SigningAlgorithm::Rs256,
                 is_audience_required: self.is_audience_required,
                 default_audience: DefaultAudience::Nobody,
@@ -158,7 +159,6 @@ impl House {
             signer: Arc::new(PlainSigner),
             clock: self.clock.clone(),
             algorithm: SigningAlgorithm::Rs256,
-            profile: TokenProfile::AtJwt,
         }
     }
 

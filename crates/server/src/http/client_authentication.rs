@@ -131,7 +131,11 @@ fn basic(header: &HeaderValue, form_id: Option<&str>) -> Result<Found, ApiError>
     } else {
         readings.push((raw_id.to_owned(), raw_secret.to_owned()));
     }
-    if form_id.is_some_and(|it| readings.iter().all(|(id, _)| id != it)) {
+    if let Some(form_id) = form_id {
+        // What disagrees is not tried.
+        readings.retain(|(id, _)| id == form_id);
+    }
+    if readings.is_empty() {
         return Err(invalid("client_id in the form is not the one in the Authorization header"));
     }
     let readings = readings

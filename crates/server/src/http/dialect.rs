@@ -2,11 +2,14 @@
 //! a small value at a route.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web;
 use app::{IntrospectToken, IssueToken, RevokeToken};
 
 use super::error::{ApiError, ErrorCode};
+
+const LONGEST_MEMORY: Duration = Duration::from_mins(5);
 
 /// What differs between the dialects.
 #[derive(Clone)]
@@ -91,14 +94,25 @@ impl Dialect {
         }
     }
 
-    /// Whether its answers name the scope that was granted.
-    pub(crate) fn has_scope(&self) -> bool {
-        self.name != DialectName::IdService
+    /// Whether its answers name the scope that was granted: Mia's where it was asked for, Curity's
+    /// and the standard ones also where it is another than was asked for (RFC 6749 section 5.1).
+    pub(crate) fn has_scope(&self, is_asked: bool) -> bool {
+        match self.name {
+            DialectName::IdService => false,
+            DialectName::Mia => is_asked,
+            DialectName::Standard | DialectName::Curity => true,
+        }
     }
 
     /// Whether `expires_in` counts from now, and not from when the token was made.
     pub(crate) const fn counts_from_now(&self) -> bool {
         matches!(self.name, DialectName::Curity | DialectName::IdService)
+    }
+
+    /// How long a token that has `left` to live may be remembered by whoever asked about it. Curity
+    /// says its whole life; where lives are long, what was taken back would be good for days.
+    pub(crate) fn may_remember(&self, left: Duration) -> Duration {
+        if self.name == DialectName::Curity { left } else { left.min(LONGEST_MEMORY) }
     }
 
     /// Whether introspection also says `clientId`.

@@ -64,7 +64,8 @@ fn document(api: &Api, base: &str, name: DialectName) -> HttpResponse {
     let is_spoken = |name| api.dialects.get(name).is_some();
     let algorithms: Vec<_> = discovery.algorithms.iter().map(|it| it.name()).collect();
     let methods = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
-    let assertion_algorithms = ["RS256", "PS256", "ES256", "EdDSA"];
+    let assertion_algorithms: Vec<_> =
+        api.rules.key_algorithms.iter().map(|it| it.name()).collect();
     let paths = name.paths();
     let mut document = JsonObject::new();
     let mut set = |name: &str, value: Value| document.insert(name.to_owned(), value);
@@ -96,5 +97,7 @@ fn document(api: &Api, base: &str, name: DialectName) -> HttpResponse {
     if let Some(path) = paths.register.filter(|_| discovery.has_registration) {
         set("registration_endpoint", at(path).into());
     }
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "public, max-age=300")).json(document)
+    // What a Host header says is for the one who sent it (threat T44).
+    let cached = if discovery.base_url.is_some() { "public, max-age=300" } else { "no-store" };
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, cached)).json(document)
 }

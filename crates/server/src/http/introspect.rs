@@ -54,7 +54,8 @@ pub(crate) async fn post(
             }
             Some(active) => {
                 let signed = introspect.signed(token, active)?;
-                let left = active.expires_at.since(api.clock.now()).as_secs();
+                let left = active.expires_at.since(api.clock.now());
+                let left = dialect.may_remember(left).as_secs();
                 Ok(HttpResponse::Ok()
                     .insert_header((CACHE_CONTROL, format!("max-age={left}")))
                     .insert_header((CONTENT_TYPE, "application/jwt"))
@@ -83,8 +84,15 @@ fn document(dialect: &Dialect, told: &Introspection) -> domain::JsonObject {
 fn wanted(headers: &HeaderMap) -> Wanted {
     let accepted = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok());
     let media_types = accepted.flat_map(|value| value.split(','));
-    for media_type in media_types.filter_map(|it| it.split(';').next()) {
-        let media_type = media_type.trim().to_ascii_lowercase();
+    for media_type in media_types {
+        let mut parts = media_type.split(';').map(|it| it.trim().to_ascii_lowercase());
+        let media_type = parts.next().unwrap_or_default();
+        // RFC 9110 section 12.4.2: a weight of 0 is a refusal.
+        let is_refused =
+            |it: String| it.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0_f32));
+        if parts.any(is_refused) {
+            continue;
+        }
         match media_type.as_str() {
             "application/jwt" => return Wanted::Token,
             SIGNED_ANSWER => return Wanted::SignedAnswer,

@@ -43,7 +43,11 @@ pub(crate) async fn post(
             access_token: issued.token.as_str(),
             token_type: dialect.token_type(),
             expires_in: expires_in.as_secs(),
-            scope: issued.scope.as_ref().filter(|_| dialect.has_scope()).map(ToString::to_string),
+            scope: issued
+                .scope
+                .as_ref()
+                .filter(|_| dialect.has_scope(issued.is_scope_asked))
+                .map(ToString::to_string),
         }))
 }
 

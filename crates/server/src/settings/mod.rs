@@ -728,6 +728,9 @@ mod tests {
         let Stores { clients, credentials, tokens, replay, .. } = settings.stores;
         assert_eq!((clients, credentials), (Store::Crud, Store::Mongodb));
         assert_eq!((tokens, replay), (Store::Redis, Store::Redis));
+        let dialects = &settings.dialects;
+        assert!(dialects.mia.is_some() && dialects.standard.is_some());
+        assert!(dialects.curity.is_none() && dialects.id_service.is_none());
         let redis = settings.redis.unwrap();
         assert_eq!((redis.hosts.len(), redis.replicas_to_wait_for), (2, None));
         let forwarded = settings.crud.unwrap().forwarded_headers;

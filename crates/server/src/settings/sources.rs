@@ -68,14 +68,17 @@ const MIA_REQUIRED: [&str; 8] = [
 ];
 
 /// What a deployment of the vendor's kind chooses, unless it is told otherwise: its port, on every
-/// interface, and where it keeps what. The keys are the file's.
-const MIA_CHOICES: [(&str, &str); 6] = [
+/// interface, where it keeps what, and its dialect beside the standard one. The keys are the file's.
+const MIA_CHOICES: [(&str, &str); 8] = [
     ("http_port", "3000"),
     ("stores.clients", "crud"),
     ("stores.credentials", "mongodb"),
     ("stores.tokens", "redis"),
     ("stores.replay", "redis"),
     ("stores.keys", "memory"),
+    // Theirs have lives of their own, which the vendor's variables say nothing of.
+    ("dialects.curity.enabled", "false"),
+    ("dialects.idservice.enabled", "false"),
 ];
 
 /// Every name of the vendor that we know.

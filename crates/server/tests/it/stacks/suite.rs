@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::ground::{Ground, ISSUER, Stack, key_client};
 use crate::support::jwt::GRANT;
-use crate::support::{Answer, Client, Server, basic, claims, within};
+use crate::support::{Answer, Client, Options, Server, basic, claims, within};
 
 macro_rules! on_every_stack {
     ($($case:ident),+ $(,)?) => {
@@ -354,7 +354,7 @@ async fn the_first_start_makes_one_bootstrap_token(ground: Ground) {
 
 /// In no log line at any level, whatever the stores say of what goes wrong.
 async fn t37_no_secret_is_logged(ground: Ground) {
-    let server = ground.server_with(crate::support::Options::default().with("LOG_LEVEL", "trace"));
+    let server = ground.server_with(Options::default().with("LOG_LEVEL", "trace"));
     let client = server.register().await;
     let token = server.token_of(&client).await;
     server.tokeninfo(&token).await;
@@ -373,7 +373,8 @@ async fn t37_no_secret_is_logged(ground: Ground) {
 
 /// A reference is worth what the store says, on every node and after a restart.
 async fn t38_a_reference_token_is_good_until_it_is_taken_back(ground: Ground) {
-    let server = ground.server();
+    let curity = || Options::default().with("TOKENWRIGHT__DIALECTS__CURITY__ENABLED", "true");
+    let server = ground.server_with(curity());
     let client = server.register().await;
     let issue = server.http.post(server.at("/oauth/v2/oauth-token")).form(&[GRANT]);
     let issued = Answer::to(issue.header("authorization", client.basic())).await;
@@ -385,7 +386,7 @@ async fn t38_a_reference_token_is_good_until_it_is_taken_back(ground: Ground) {
         Answer::to(request.header("authorization", client.basic())).await
     };
 
-    let again = ground.server();
+    let again = ground.server_with(curity());
 
     for node in [&server, &again] {
         let told = ask(node, "/oauth/v2/oauth-introspect", &token).await;
