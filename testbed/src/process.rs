@@ -165,7 +165,25 @@ impl Daemon {
     /// If it has ended.
     pub fn signal(&self, signal: Signal) -> Outcome {
         kill(Pid::from_raw(i32::try_from(self.child.id())?), signal)?;
+        // On a busy machine its other threads go on for a moment, and answer.
+        for _ in 0..5_000 {
+            if signal != Signal::SIGSTOP || self.is_stopped() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
         Ok(())
+    }
+
+    /// Whether every thread of it is stopped (proc(5): the state follows the name in brackets).
+    fn is_stopped(&self) -> bool {
+        let Ok(tasks) = fs::read_dir(format!("/proc/{}/task", self.child.id())) else {
+            return true;
+        };
+        tasks.flatten().all(|task| {
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with('T'))
+        })
     }
 
     /// Ends it with `signal`, and waits until it did.
