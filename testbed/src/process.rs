@@ -162,17 +162,17 @@ impl Daemon {
     ///
     /// # Errors
     ///
-    /// If it has ended.
+    /// If it has ended, or is not frozen after five seconds.
     pub fn signal(&self, signal: Signal) -> Outcome {
         kill(Pid::from_raw(i32::try_from(self.child.id())?), signal)?;
         // On a busy machine its other threads go on for a moment, and answer.
         for _ in 0..5_000 {
             if signal != Signal::SIGSTOP || self.is_stopped() {
-                break;
+                return Ok(());
             }
             thread::sleep(Duration::from_millis(1));
         }
-        Ok(())
+        Err("the server was told to stop, and some of it goes on".into())
     }
 
     /// Whether every thread of it is stopped (proc(5): the state follows the name in brackets).
