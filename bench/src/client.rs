@@ -36,6 +36,24 @@ impl Client {
         })
     }
 
+    /// Creates a client as an operator does, with what only an operator may give it.
+    ///
+    /// # Errors
+    ///
+    /// If it is refused.
+    pub fn create(
+        address: SocketAddr,
+        management_token: &str,
+        metadata: &Value,
+    ) -> Result<Self, Box<dyn Error>> {
+        let bearer = format!("Authorization: Bearer {management_token}");
+        let answer = created(address, "/clients", &[&bearer], metadata)?;
+        Ok(Self {
+            id: member(&answer, "client_id")?.to_owned(),
+            secret: member(&answer, "client_secret")?.to_owned(),
+        })
+    }
+
     /// A client that nobody knows.
     ///
     /// # Errors
@@ -60,6 +78,27 @@ impl Client {
         Request::token(TOKEN_PATH, &self.id, &self.secret)
     }
 
+    /// A token of its own.
+    ///
+    /// # Errors
+    ///
+    /// If it gets none.
+    pub fn token(&self, address: SocketAddr) -> Result<String, Box<dyn Error>> {
+        let response = Connection::new(address).exchange(&self.token_request())?;
+        let answer: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        match answer.get("access_token").and_then(Value::as_str) {
+            Some(token) => Ok(token.to_owned()),
+            None => Err(format!("no token: {} {}", response.status, response.text()).into()),
+        }
+    }
+
+    /// Its question what `token` says (RFC 7662).
+    #[must_use]
+    pub fn introspection(&self, token: &str) -> Request {
+        let body = format!("token={token}");
+        Request::authenticated("/oauth2/introspect", &self.id, &self.secret, &body)
+    }
+
     /// The request that disables it.
     #[must_use]
     pub fn disable_request(&self, management_token: &str) -> Request {
@@ -74,18 +113,27 @@ impl Client {
 
 /// What a registration with this body was answered.
 pub(crate) fn registered(address: SocketAddr, body: &Value) -> Result<Value, Box<dyn Error>> {
-    let headers = ["Content-Type: application/json"];
-    let request = Request::new("POST", "/register", &headers, &body.to_string());
+    created(address, "/register", &[], body)
+}
+
+fn created(
+    address: SocketAddr,
+    path: &str,
+    headers: &[&str],
+    body: &Value,
+) -> Result<Value, Box<dyn Error>> {
+    let headers = [headers, &["Content-Type: application/json"]].concat();
+    let request = Request::new("POST", path, &headers, &body.to_string());
     let response = Connection::new(address).exchange(&request)?;
     if response.status != 201 {
-        return Err(format!("/register: {} {}", response.status, response.text()).into());
+        return Err(format!("{path}: {} {}", response.status, response.text()).into());
     }
     Ok(serde_json::from_slice(&response.body)?)
 }
 
 pub(crate) fn member<'a>(answer: &'a Value, name: &str) -> Result<&'a str, String> {
     let value = answer.get(name).and_then(Value::as_str);
-    value.ok_or_else(|| format!("/register did not answer with a {name}"))
+    value.ok_or_else(|| format!("the answer holds no {name}"))
 }
 
 /// Measures nothing if the server signs with something else than it should.

@@ -39,6 +39,12 @@ impl Request {
     /// would have to be encoded.
     #[must_use]
     pub fn token(path: &str, id: &str, secret: &str) -> Self {
+        Self::authenticated(path, id, secret, "grant_type=client_credentials")
+    }
+
+    /// A form that is posted, authenticated as [`Request::token`] is.
+    #[must_use]
+    pub fn authenticated(path: &str, id: &str, secret: &str, form: &str) -> Self {
         let basic = STANDARD.encode(format!("{id}:{secret}"));
         Self::new(
             "POST",
@@ -47,7 +53,7 @@ impl Request {
                 &format!("Authorization: Basic {basic}"),
                 "Content-Type: application/x-www-form-urlencoded",
             ],
-            "grant_type=client_credentials",
+            form,
         )
     }
 

@@ -6,6 +6,7 @@ pub mod http;
 pub mod key_client;
 pub mod load;
 pub mod process;
+pub mod rate;
 pub mod raw;
 pub mod statistics;
 pub mod timing;

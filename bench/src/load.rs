@@ -52,6 +52,8 @@ pub struct Load {
 pub enum Requests {
     /// One request, again and again.
     Again(Request),
+    /// These in turns, again and again.
+    InTurns(Vec<Request>),
     /// Each of these once; the load ends with the last.
     Once(Vec<Request>),
 }
@@ -125,7 +127,7 @@ async fn closed_loop(load: &Load, start: Instant, tally: &Rc<RefCell<Tally>>) {
     let awake = match load.requests {
         // Never sleeps, so that the server's core does not pay for waking this one: on a virtual
         // machine that costs some ten microseconds an answer, and is not the server's doing.
-        Requests::Again(_) => Some(tokio::task::spawn_local(async {
+        Requests::Again(_) | Requests::InTurns(_) => Some(tokio::task::spawn_local(async {
             loop {
                 yield_now().await;
             }
@@ -206,6 +208,7 @@ async fn wait_until(moment: Instant) {
 #[derive(Debug)]
 enum Supply {
     Again(Request),
+    InTurns(VecDeque<Request>),
     Once(vec::IntoIter<Request>),
 }
 
@@ -213,6 +216,7 @@ impl Supply {
     fn of(load: &Load) -> Rc<RefCell<Self>> {
         Rc::new(RefCell::new(match &load.requests {
             Requests::Again(request) => Self::Again(request.clone()),
+            Requests::InTurns(requests) => Self::InTurns(requests.iter().cloned().collect()),
             Requests::Once(requests) => Self::Once(requests.clone().into_iter()),
         }))
     }
@@ -220,6 +224,10 @@ impl Supply {
     fn next(&mut self) -> Option<Request> {
         match self {
             Self::Again(request) => Some(request.clone()),
+            Self::InTurns(requests) => {
+                requests.rotate_left(1.min(requests.len()));
+                requests.back().cloned()
+            }
             Self::Once(requests) => requests.next(),
         }
     }
@@ -330,6 +338,18 @@ mod tests {
             assert_eq!(next.as_bytes(), request.as_bytes());
         }
         assert!(supply.borrow_mut().next().is_none());
+    }
+
+    #[test]
+    fn turns_begin_again_after_the_last() {
+        let requests = ["/a", "/b"].map(|path| Request::new("GET", path, &[], ""));
+
+        let supply = supply(Requests::InTurns(requests.to_vec()));
+
+        for request in requests.iter().chain(&requests) {
+            let next = supply.borrow_mut().next().unwrap();
+            assert_eq!(next.as_bytes(), request.as_bytes());
+        }
     }
 
     #[test]

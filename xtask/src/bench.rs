@@ -1,5 +1,6 @@
-//! `cargo xtask bench token`, `stacks` and `scale`: builds what is measured, starts what it needs,
-//! and leaves the rest to `bench-token`, `bench-stacks` and `bench-scale`.
+//! `cargo xtask bench token`, `stacks`, `scale` and `endpoints`: builds what is measured, starts what
+//! it needs, and leaves the rest to `bench-token`, `bench-stacks`, `bench-scale` and
+//! `bench-endpoints`.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -18,6 +19,9 @@ const TOKEN_DATABASES: &[&str] = &["bench_rs256", "bench_es256", "bench_eddsa"];
 /// Those that `bench-stacks` expects.
 const STACKS_DATABASES: &[&str] = &["bench_postgres", "bench_postgres_redis"];
 
+/// The one that `bench-endpoints` expects.
+const ENDPOINTS_DATABASES: &[&str] = &["bench_endpoints"];
+
 /// Everything but the server under measurement runs here.
 const OTHER_CPU: u32 = 1;
 
@@ -26,13 +30,17 @@ pub(crate) fn run(mut arguments: Parser, interrupt: &Interrupt) -> Outcome {
     let what = match arguments.next()? {
         Some(Arg::Value(what)) => what,
         Some(other) => return Err(other.unexpected().into()),
-        None => return Err("what is to be measured? `bench token`, `stacks` or `scale`".into()),
+        None => {
+            let known = "`bench token`, `stacks`, `scale` or `endpoints`";
+            return Err(format!("what is to be measured? {known}").into());
+        }
     };
     let options: Vec<OsString> = arguments.raw_args()?.collect();
     match what.to_str() {
         Some("token") => token(&options, interrupt),
         Some("stacks") => stacks(&options, interrupt),
         Some("scale") => scale(&options, interrupt),
+        Some("endpoints") => endpoints(&options, interrupt),
         _ => Err(format!("there is no benchmark {}", what.display()).into()),
     }
 }
@@ -63,6 +71,16 @@ fn scale(options: &[OsString], interrupt: &Interrupt) -> Outcome {
     let psql = testbed::postgres::find_or_install()?.join("psql");
     let (postgres, psql) = (cluster.url(), psql.display().to_string());
     measure("bench-scale", &["--postgres", &postgres, "--psql", &psql], options, interrupt)
+}
+
+fn endpoints(options: &[OsString], interrupt: &Interrupt) -> Outcome {
+    testbed::redis::find_or_install()?;
+    build(interrupt, &[])?;
+    let cluster = cluster_with(ENDPOINTS_DATABASES)?;
+    // It inherits the CPU of this process.
+    let redis = RedisServer::start()?;
+    let stores = ["--postgres", &cluster.url(), "--redis", &redis.host()];
+    measure("bench-endpoints", &stores, options, interrupt)
 }
 
 /// Builds the server, the benchmarks and `more`; from then on, this process and whatever it starts

@@ -35,7 +35,11 @@ Usage: cargo xtask <task>
         token of a new process.
   bench scale [--clients <n>] [--stored <n>] [--touched <n>] [--samples <n>]
               [--set <NAME=VALUE>]... [--output json]
-        Memory for 100 000 warm clients; look-ups among a million.";
+        Memory for 100 000 warm clients; look-ups among a million.
+  bench endpoints [--seconds <n>] [--rounds <n>] [--connections <n>] [--requests <n>]
+                  [--output json]
+        Introspection beside an empty JSON handler of the same server; tokens for assertions, and
+        reference tokens on Redis, for each second of the server's time.";
 
 fn main() -> ExitCode {
     match dispatch() {

@@ -1,6 +1,7 @@
 //! What an access token says, and when one that comes back is worth something.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -207,7 +208,7 @@ impl AccessToken {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActiveToken {
     /// Every claim, as signed.
-    pub claims: JsonObject,
+    pub claims: Arc<JsonObject>,
     /// Who the token speaks for, where that can be a client.
     pub subject: Option<ClientId>,
     /// Its identifier, where it has one.
@@ -270,7 +271,7 @@ pub fn check(
 ///
 /// See [`InactiveToken`].
 pub fn check_claims(
-    claims: &JsonObject,
+    claims: &Arc<JsonObject>,
     issuer: &Issuer,
     accepted: &[Audience],
     now: Timestamp,
@@ -298,7 +299,7 @@ pub fn check_claims(
         issued_at,
         expires_at,
         scope: text(claims, "scope")?.and_then(|it| it.parse().ok()).unwrap_or_default(),
-        claims: claims.clone(),
+        claims: Arc::clone(claims),
         format: TokenFormat::Jwt,
     })
 }

@@ -160,7 +160,7 @@ impl ClientAssertion {
         policy: &AssertionPolicy,
         now: Timestamp,
     ) -> Result<VerifiedAssertion, AssertionRefusal> {
-        let mut claims = self.0.unverified_claims().clone();
+        let mut claims = JsonObject::clone(self.0.unverified_claims());
         check_subject(&mut claims, &client.id)?;
         let token_endpoint = match client.settings.assertion_audience {
             AssertionAudience::Issuer => None,

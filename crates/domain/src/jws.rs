@@ -1,5 +1,7 @@
 //! A signed JSON object in its one canonical form (RFC 7515 section 7.1), not verified yet.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value;
@@ -12,7 +14,7 @@ use crate::{JsonObject, KeyId, SigningAlgorithm, parse_object};
 #[derive(Clone)]
 pub struct CompactJws {
     header: JwsHeader,
-    claims: JsonObject,
+    claims: Arc<JsonObject>,
     signing_input: Box<str>,
     signature: Box<[u8]>,
 }
@@ -73,7 +75,7 @@ impl CompactJws {
         };
         let signature = decoded(signature)?;
         let header = JwsHeader::parse(&decoded(header)?)?;
-        let claims = parse_object(&decoded(payload)?).map_err(|_| JwsRejection::Payload)?;
+        let claims = parse_object(&decoded(payload)?).map_err(|_| JwsRejection::Payload)?.into();
         let signing_input = raw.rsplit_once('.').map_or("", |(input, _)| input).into();
         Ok(Self { header, claims, signing_input, signature: signature.into() })
     }
@@ -86,7 +88,7 @@ impl CompactJws {
 
     /// What the payload says. Believe it after the signature was verified, not before.
     #[must_use]
-    pub fn unverified_claims(&self) -> &JsonObject {
+    pub fn unverified_claims(&self) -> &Arc<JsonObject> {
         &self.claims
     }
 

@@ -1,6 +1,7 @@
 //! Access tokens that say nothing by themselves.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::{ClientId, JsonObject, Timestamp};
 
@@ -12,7 +13,7 @@ pub struct ReferenceToken {
     /// From when on it is worth nothing.
     pub expires_at: Timestamp,
     /// The claims that a signed token would carry.
-    pub claims: JsonObject,
+    pub claims: Arc<JsonObject>,
 }
 
 /// A new reference token, ready to be handed out. Opaque to whoever gets it.

@@ -191,7 +191,7 @@ fn dialect(
         name,
         introspect_token: IntrospectToken {
             authenticate: authenticate.clone(),
-            token_info: token_info.clone(),
+            token_info: TokenInfo { accepted_audiences: Vec::new(), ..token_info.clone() },
             signer: Arc::clone(&tools.ring.signer),
             clock: Arc::clone(&tools.clock),
             algorithm: policy.algorithm,

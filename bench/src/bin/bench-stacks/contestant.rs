@@ -11,8 +11,9 @@ use bench::{
     client::{self, Client},
     http::{Connection, Request},
     key_client::KeyClient,
-    load::{self, Load, Outcome, Requests},
+    load::{Load, Requests},
     process::Server,
+    rate::{self, Rate},
 };
 
 use crate::{
@@ -58,16 +59,6 @@ pub(crate) struct Measured {
     pub(crate) assertions: Vec<Rate>,
     /// What was not answered as it should.
     pub(crate) errors: Vec<String>,
-}
-
-/// What one round came to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rate {
-    pub(crate) per_second: f64,
-    /// For each second that the server was at work: whoever else wants its core does not count.
-    pub(crate) per_cpu_second: f64,
-    /// The median latency.
-    pub(crate) microseconds: u64,
 }
 
 impl Contestant {
@@ -152,19 +143,7 @@ impl Contestant {
         duration: Duration,
     ) -> Result<Rate, Box<dyn Error>> {
         let (address, connections) = (self.server.address, options.connections);
-        let before = self.server.cpu_seconds()?;
-        let outcome = load::run(&Load { address, requests, connections, duration, rate: None })?;
-        let cpu_seconds = self.server.cpu_seconds()? - before;
-        let Outcome { errors, first_error, .. } = &outcome;
-        if 0 < *errors {
-            let first = first_error.as_deref().unwrap_or_default();
-            self.measured.errors.push(format!("{errors} errors: {first}"));
-        }
-        let per_second = outcome.per_second();
-        Ok(Rate {
-            per_second,
-            per_cpu_second: per_second * outcome.elapsed.as_secs_f64() / cpu_seconds,
-            microseconds: outcome.microseconds.value_at_quantile(0.5),
-        })
+        let load = Load { address, requests, connections, duration, rate: None };
+        rate::measure(&self.server, &load, &mut self.measured.errors)
     }
 }

@@ -2,10 +2,13 @@
 
 use std::fmt::{self, Write};
 
-use bench::statistics::{median, spread};
+use bench::{
+    rate::{latency, per_cpu_second, per_second},
+    statistics::{median, spread},
+};
 use serde_json::{Value, json};
 
-use crate::contestant::{Measured, Rate};
+use crate::contestant::Measured;
 
 /// The share of the best stack's tokens that every stack is to reach: the warm path does no I/O.
 const WANTED: f64 = 0.95;
@@ -70,14 +73,6 @@ fn compare(stacks: &[Vec<f64>]) -> Vec<Comparison> {
     compared.collect()
 }
 
-fn per_second(rates: &[Rate]) -> Vec<f64> {
-    rates.iter().map(|rate| rate.per_second).collect()
-}
-
-fn per_cpu_second(rates: &[Rate]) -> Vec<f64> {
-    rates.iter().map(|rate| rate.per_cpu_second).collect()
-}
-
 impl Report {
     /// What must not happen, and did.
     pub(crate) fn failures(&self) -> Vec<String> {
@@ -121,7 +116,7 @@ impl Report {
                         "spread": spread(&per_second(&it.assertions)),
                         "rounds": per_second(&it.assertions),
                         "per_cpu_second": median(&per_cpu_second(&it.assertions)),
-                        "p50_us": latencies(&it.assertions),
+                        "p50_us": latency(&it.assertions),
                     },
                     "first_token_ms": it.first_ms,
                     "cold_token_median_ms": median(&it.cold_ms),
@@ -178,18 +173,13 @@ impl Report {
                 median(&rates),
                 spread(&rates) * 100.0,
                 median(&per_cpu_second(&it.assertions)),
-                latencies(&it.assertions),
+                latency(&it.assertions),
                 it.first_ms,
                 median(&it.cold_ms),
             )?;
         }
         Ok(())
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "latencies are far less than 2^52 µs")]
-fn latencies(rates: &[Rate]) -> f64 {
-    median(&rates.iter().map(|rate| rate.microseconds as f64).collect::<Vec<_>>())
 }
 
 fn comparison_json(it: &Comparison, rounds: &[f64]) -> Value {

@@ -11,6 +11,7 @@ use domain::{
 };
 
 use crate::ring_key::RingKey;
+use crate::verified::VerifiedTokens;
 use crate::{KeyFileError, PublishedKeys};
 
 /// The keys that sign and verify.
@@ -28,6 +29,8 @@ struct Ring {
     /// The active key of each algorithm, in the order of [`SigningAlgorithm::ALL`].
     active: [Option<Arc<RingKey>>; SigningAlgorithm::ALL.len()],
     published: Arc<PublishedKeys>,
+    /// What they signed: other keys begin with none.
+    verified: VerifiedTokens,
 }
 
 impl KeyRing {
@@ -38,6 +41,7 @@ impl KeyRing {
             keys: HashMap::new(),
             active: [const { None }; SigningAlgorithm::ALL.len()],
             published: Arc::new(PublishedKeys::new(0, Vec::new())),
+            verified: VerifiedTokens::none(),
         };
         Self { ring: ArcSwap::from_pointee(ring) }
     }
@@ -76,11 +80,13 @@ impl TokenSigner for KeyRing {
 }
 
 impl TokenVerifier for KeyRing {
-    fn is_ours(&self, jws: &CompactJws) -> bool {
-        let Some(key_id) = &jws.header().key_id else {
-            return false;
-        };
-        self.ring.load().keys.get(key_id).is_some_and(|key| key.verifies(jws))
+    fn verified(&self, raw: &str) -> Option<Arc<CompactJws>> {
+        let ring = self.ring.load();
+        ring.verified.recall_or(raw, || {
+            let jws = CompactJws::parse(raw).ok()?;
+            let key = ring.keys.get(jws.header().key_id.as_ref()?)?;
+            key.verifies(&jws).then_some(jws)
+        })
     }
 }
 
@@ -118,7 +124,7 @@ impl Ring {
             set.active(algorithm).and_then(|key| keys.get(&key.id)).map(Arc::clone)
         });
         let published = Arc::new(PublishedKeys::new(set.revision, published));
-        Ok(Self { keys, active, published })
+        Ok(Self { keys, active, published, verified: VerifiedTokens::none() })
     }
 
     /// The key that signs with `algorithm`.

@@ -18,6 +18,7 @@ mod private_key;
 mod published_keys;
 mod ring_key;
 mod signer;
+mod verified;
 mod verifier;
 
 pub use client_key_verifier::ClientKeyVerifier;

@@ -17,7 +17,7 @@ use super::token_info::{TokenInfo, TokenInfoError};
 pub struct IntrospectToken {
     /// Who is asking.
     pub authenticate: AuthenticateClient,
-    /// What the token says.
+    /// What the token says, whomever it is meant for: that is for the one who asks to judge.
     pub token_info: TokenInfo,
     /// How an answer is signed.
     pub signer: Arc<dyn TokenSigner>,
@@ -62,9 +62,7 @@ impl IntrospectToken {
         raw: &str,
     ) -> Result<Introspection, IntrospectTokenError> {
         let caller = self.authenticate.execute(credentials).await?.client;
-        // Whom a token is meant for is for the one who asks to judge.
-        let any_audience = TokenInfo { accepted_audiences: Vec::new(), ..self.token_info.clone() };
-        let token = match any_audience.execute(raw).await {
+        let token = match self.token_info.execute(raw).await {
             Ok(token) => Some(token),
             Err(TokenInfoError::Inactive(_)) => None,
             Err(TokenInfoError::Fault(fault)) => return Err(fault.into()),
@@ -119,7 +117,7 @@ impl Introspection {
         let Some(token) = &self.token else {
             return [("active".to_owned(), Value::Bool(false))].into_iter().collect();
         };
-        let mut answer = token.claims.clone();
+        let mut answer = JsonObject::clone(&token.claims);
         answer.insert("active".to_owned(), true.into());
         answer.insert("token_type".to_owned(), token_type.into());
         if let Some(client) = &token.subject {

@@ -126,7 +126,7 @@ impl IssueToken {
         let kept = ReferenceToken {
             client: claims.subject.clone(),
             expires_at: claims.expires_at,
-            claims: claims.to_json(),
+            claims: claims.to_json().into(),
         };
         if self.references.insert(&self.digester.digest(token.as_str()), &kept).await? {
             return Ok(token);

@@ -1,12 +1,15 @@
 //! Whether a signature is good.
 
+use std::sync::Arc;
+
 use crate::{CompactJws, PublicJwk};
 
-/// Whether a signature is one of ours. Not `async`: keys are in memory.
+/// Whether a token is one of ours. Not `async`: keys are in memory.
 pub trait TokenVerifier: Send + Sync {
-    /// Whether `jws` was signed by the published key that its `kid` names, with the algorithm of
-    /// that key. Without a `kid` it was not.
-    fn is_ours(&self, jws: &CompactJws) -> bool;
+    /// What `raw` says, if it is a compact JWS, signed by the published key that its `kid` names,
+    /// with the algorithm of that key. Without a `kid` it is none of ours. A key that is not
+    /// published any more verifies nothing, whatever is remembered of it.
+    fn verified(&self, raw: &str) -> Option<Arc<CompactJws>>;
 }
 
 /// Whether a signature is a client's.

@@ -17,8 +17,9 @@ pub(crate) async fn answer(
     let token = bearer::token(request.headers())?
         .ok_or_else(|| ApiError::new(ErrorCode::TokenMissing, "the request has no bearer token"))?;
     let active = api.any_token_info.execute(token).await?;
+    let claims = active.claims.iter().filter(|(name, _)| TOLD.contains(&name.as_str()));
     let mut told: domain::JsonObject =
-        active.claims.into_iter().filter(|(name, _)| TOLD.contains(&name.as_str())).collect();
+        claims.map(|(name, value)| (name.clone(), value.clone())).collect();
     if let Some(client) = active.subject {
         told.entry("client_id").or_insert_with(|| client.as_str().into());
     }

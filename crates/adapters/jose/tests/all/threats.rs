@@ -307,3 +307,24 @@ fn t42_a_key_that_was_taken_out_stops_verifying_at_once() {
 
     assert_eq!(tokens.map(|it| is_ours(&ring, &it)), [false, true, true, true]);
 }
+
+/// What was found good under a key is found good no longer than the key is there, also where
+/// another key takes its name.
+#[test]
+fn t42_a_signature_that_is_remembered_goes_with_its_key() {
+    for state in [None, Some(KeyState::Active)] {
+        let set = full_set();
+        let ring = KeyRing::empty();
+        ring.install(&set).unwrap();
+        let token = token(&ring, SigningAlgorithm::Es256);
+        assert!(is_ours(&ring, &token) && is_ours(&ring, &token));
+
+        let mut keys = set.keys;
+        keys.retain(|it| it.algorithm != SigningAlgorithm::Es256);
+        let other = pem(SigningAlgorithm::Es256);
+        keys.extend(state.map(|state| key("ES256", SigningAlgorithm::Es256, state, other)));
+        ring.install(&KeySet { revision: 2, keys }).unwrap();
+
+        assert!(!is_ours(&ring, &token), "{state:?}");
+    }
+}

@@ -1,5 +1,7 @@
 //! Tokens that anybody can write.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use domain::port::{SignatureVerifier, TokenSigner, TokenVerifier};
@@ -57,9 +59,10 @@ impl TokenSigner for PlainSigner {
 }
 
 impl TokenVerifier for PlainSigner {
-    fn is_ours(&self, jws: &CompactJws) -> bool {
+    fn verified(&self, raw: &str) -> Option<Arc<CompactJws>> {
+        let jws = CompactJws::parse(raw).ok()?;
         let key_id = jws.header().key_id.as_ref().map(domain::KeyId::as_str);
-        Self::believes(jws) && key_id == Some(Self::KEY_ID)
+        (Self::believes(&jws) && key_id == Some(Self::KEY_ID)).then(|| Arc::new(jws))
     }
 }
 
@@ -86,7 +89,7 @@ mod tests {
         let (signing_input, _) = good.rsplit_once('.').unwrap();
         let bad = format!("{signing_input}.YmFk");
 
-        assert!(PlainSigner.is_ours(&CompactJws::parse(&good).unwrap()));
-        assert!(!PlainSigner.is_ours(&CompactJws::parse(&bad).unwrap()));
+        assert!(PlainSigner.verified(&good).is_some());
+        assert!(PlainSigner.verified(&bad).is_none());
     }
 }

@@ -36,7 +36,7 @@ impl TryFrom<ReferenceTokenDocument> for ReferenceToken {
         Ok(Self {
             client: kept.client.parse().map_err(Fault::corrupt)?,
             expires_at: believed_moment(kept.expires_at)?,
-            claims: parse_object(&kept.claims)?,
+            claims: parse_object(&kept.claims)?.into(),
         })
     }
 }

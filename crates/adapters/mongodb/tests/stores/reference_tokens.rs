@@ -22,7 +22,7 @@ pub(crate) fn digest(of: &str) -> TokenDigest {
 
 /// A token with everything that claims can hold.
 pub(crate) fn reference_token() -> ReferenceToken {
-    ReferenceToken { client: client_id("a"), expires_at: later(60), claims: metadata() }
+    ReferenceToken { client: client_id("a"), expires_at: later(60), claims: metadata().into() }
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ impl ReferenceTokenRepository for RedisStores {
         let kept = Kept {
             client: token.client.as_str().to_owned(),
             expires_at: token.expires_at.as_unix_millis(),
-            claims: token.claims.clone(),
+            claims: JsonObject::clone(&token.claims),
         };
         let text = serde_json::to_string(&kept).map_err(Fault::corrupt)?;
         let end = token.expires_at.after(GRACE).as_unix_millis().min(LAST_END);
@@ -75,7 +75,7 @@ fn believed(text: &str) -> Result<ReferenceToken, Fault> {
     Ok(ReferenceToken {
         client: kept.client.parse().map_err(Fault::corrupt)?,
         expires_at: Timestamp::from_unix_millis(kept.expires_at),
-        claims: kept.claims,
+        claims: kept.claims.into(),
     })
 }
 

@@ -44,7 +44,7 @@ impl TryFrom<ReferenceTokenRow> for ReferenceToken {
         Ok(Self {
             client: row.client.parse().map_err(Fault::corrupt)?,
             expires_at: believed_moment(row.expires_at)?,
-            claims: parse_object(&row.claims)?,
+            claims: parse_object(&row.claims)?.into(),
         })
     }
 }

@@ -266,7 +266,7 @@ fn assert_corrupt<T>(outcome: Result<T, Fault>, what: &str) {
 
 fn reference_token() -> (TokenDigest, ReferenceToken) {
     let (client, claims) = (client_id("billing"), metadata());
-    let token = ReferenceToken { client, expires_at: later(60), claims };
+    let token = ReferenceToken { client, expires_at: later(60), claims: claims.into() };
     (TokenDigest([9; 32]), token)
 }
 

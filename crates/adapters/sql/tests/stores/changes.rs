@@ -146,7 +146,7 @@ async fn a_setting_is_news_and_a_reference_token_is_not() {
     }
     let digest = TokenDigest([7; 32]);
     let claims = contract::sample::metadata();
-    let token = ReferenceToken { client: b.clone(), expires_at: later(60), claims };
+    let token = ReferenceToken { client: b.clone(), expires_at: later(60), claims: claims.into() };
     let heard = Heard::default();
 
     let work = async {

@@ -168,7 +168,7 @@ async fn a_sweep_passes_over_a_row_that_somebody_holds() {
     let (node, database) = stores::<PgDatabase>().await;
     for number in [1, 2] {
         let (client, claims) = (client_id("a"), metadata());
-        let token = ReferenceToken { client, expires_at: later(60), claims };
+        let token = ReferenceToken { client, expires_at: later(60), claims: claims.into() };
         let digest = TokenDigest([number; 32]);
         port::ReferenceTokenRepository::insert(&node, &digest, &token).await.unwrap();
     }

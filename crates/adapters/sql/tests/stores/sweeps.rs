@@ -164,5 +164,5 @@ fn digest(number: usize) -> TokenDigest {
 
 fn token(expires_at: Timestamp) -> ReferenceToken {
     let claims = object(&json!({"sub": "a", "scope": "read"}));
-    ReferenceToken { client: client_id("a"), expires_at, claims }
+    ReferenceToken { client: client_id("a"), expires_at, claims: claims.into() }
 }
