@@ -3,7 +3,10 @@
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
-    /// `GET /-/healthz`: a few bytes of JSON, for nothing.
+    /// `GET /-/healthz`: a few bytes of JSON, for nothing. It is neither logged nor counted.
+    Unlogged,
+    /// `GET /.well-known/jwks.json`: JSON that lies ready, logged and counted as all requests of
+    /// clients are: what the server does before and after there is anything to do.
     Empty,
     /// Introspection of JWTs that were asked about before.
     IntrospectedJwt,
@@ -30,7 +33,8 @@ pub(crate) enum Wanted {
 
 impl Endpoint {
     /// All of them.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Unlogged,
         Self::Empty,
         Self::IntrospectedJwt,
         Self::IntrospectedReference,
@@ -42,7 +46,8 @@ impl Endpoint {
     /// What reports call it.
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Empty => "an empty JSON handler",
+            Self::Unlogged => "JSON, not even logged",
+            Self::Empty => "JSON that lies ready",
             Self::IntrospectedJwt => "introspection, JWT",
             Self::IntrospectedReference => "introspection, reference",
             Self::Token => "JWT for a secret",
@@ -54,7 +59,7 @@ impl Endpoint {
     /// What is wanted of it.
     pub(crate) const fn wanted(self) -> Wanted {
         match self {
-            Self::Empty | Self::Token => Wanted::Nothing,
+            Self::Unlogged | Self::Empty | Self::Token => Wanted::Nothing,
             Self::IntrospectedJwt | Self::IntrospectedReference => Wanted::Share(0.6),
             Self::AssertedToken => Wanted::PerCpuSecond(5_000.0),
             Self::ReferenceToken => Wanted::PerCpuSecond(8_000.0),

@@ -72,9 +72,9 @@ impl Report {
         failures
     }
 
-    /// Rates by the server's own time, as shares of those of the empty handler in the same round.
-    fn shares(&self, it: &Measured) -> Vec<f64> {
-        let empty = self.measured.iter().find(|it| it.endpoint == Endpoint::Empty);
+    /// Rates by the server's own time, as shares of those of `base` in the same round.
+    fn shares(&self, it: &Measured, base: Endpoint) -> Vec<f64> {
+        let empty = self.measured.iter().find(|it| it.endpoint == base);
         let empty = empty.map(|it| per_cpu_second(&it.rates)).unwrap_or_default();
         let rates = per_cpu_second(&it.rates);
         rates.iter().zip(empty).map(|(rate, empty)| rate / empty).collect()
@@ -85,7 +85,7 @@ impl Report {
         match it.endpoint.wanted() {
             Wanted::Nothing => Verdict::Shown,
             Wanted::Share(wanted) => {
-                let shares = self.shares(it);
+                let shares = self.shares(it, Endpoint::Empty);
                 Verdict::of(median(&shares) / wanted, spread(&shares), rounds)
             }
             Wanted::PerCpuSecond(wanted) => {
@@ -105,7 +105,8 @@ impl Report {
                     "endpoint": it.endpoint.name(),
                     "per_second": per_second(&it.rates),
                     "per_cpu_second": per_cpu_second(&it.rates),
-                    "share_of_empty": median(&self.shares(it)),
+                    "share_of_empty": median(&self.shares(it, Endpoint::Empty)),
+                    "share_of_unlogged": median(&self.shares(it, Endpoint::Unlogged)),
                     "p50_us": latency(&it.rates),
                     "verdict": self.verdict(it).name(),
                 })
@@ -125,7 +126,10 @@ impl Report {
     fn write_table(&self, out: &mut impl Write) -> fmt::Result {
         let rounds = self.measured.first().map_or(0, |it| it.rates.len());
         writeln!(out, "ES256, server on one core, PostgreSQL and Redis on another")?;
-        writeln!(out, "medians of {rounds} rounds; share: of the empty handler, by CPU second\n")?;
+        writeln!(
+            out,
+            "medians of {rounds} rounds; share: of JSON that lies ready, by CPU second\n"
+        )?;
         writeln!(
             out,
             "{:<26}{:>10}{:>9}{:>14}{:>9}{:>8}   wanted",
@@ -146,7 +150,7 @@ impl Report {
                 spread(&rates) * 100.0,
                 median(&per_cpu_second(&it.rates)),
                 latency(&it.rates),
-                median(&self.shares(it)),
+                median(&self.shares(it, Endpoint::Empty)),
                 self.verdict(it).name(),
             )?;
         }

@@ -32,6 +32,7 @@ const ENOUGH: Duration = Duration::from_mins(2);
 #[derive(Debug)]
 pub(crate) struct Subject {
     server: Server,
+    unlogged: Request,
     empty: Request,
     about_jwts: Vec<Request>,
     about_references: Vec<Request>,
@@ -84,7 +85,8 @@ impl Subject {
                 .collect::<Result<Vec<_>, Box<dyn Error>>>()
         };
         let mut subject = Self {
-            empty: Request::new("GET", "/-/healthz", &[], ""),
+            unlogged: Request::new("GET", "/-/healthz", &[], ""),
+            empty: Request::new("GET", "/.well-known/jwks.json", &[], ""),
             about_jwts: about(&plain)?,
             about_references: about(&reference)?,
             token: plain.token_request(),
@@ -145,6 +147,7 @@ impl Subject {
         duration: Duration,
     ) -> Result<Rate, Box<dyn Error>> {
         let (requests, duration) = match endpoint {
+            Endpoint::Unlogged => (Requests::Again(self.unlogged.clone()), duration),
             Endpoint::Empty => (Requests::Again(self.empty.clone()), duration),
             Endpoint::IntrospectedJwt => (Requests::InTurns(self.about_jwts.clone()), duration),
             Endpoint::IntrospectedReference => {
