@@ -30,7 +30,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         krate: "app",
         inside: &["domain"],
-        outside: &["futures-util", "serde_json", "thiserror", "tracing", "uuid"],
+        outside: &["futures-util", "serde", "serde_json", "thiserror", "tracing", "uuid"],
         tests: &["adapter-memory"],
     },
     Layer {

@@ -24,7 +24,9 @@ pub use use_case::change_state::{ChangeState, ChangeStateError};
 pub use use_case::delete_client::{DeleteClient, DeleteClientError};
 pub use use_case::ensure_keys::{EnsureKeys, EnsureKeysError};
 pub use use_case::find_client::FindClient;
-pub use use_case::introspect_token::{IntrospectToken, IntrospectTokenError, Introspection};
+pub use use_case::introspect_token::{
+    IntrospectToken, IntrospectTokenError, Introspection, IntrospectionAnswer,
+};
 pub use use_case::issue_token::{IssueToken, IssueTokenError, IssueTokenRequest, IssuedToken};
 pub use use_case::list_clients::{ListClients, MAX_PAGE};
 pub use use_case::list_secrets::ListSecrets;

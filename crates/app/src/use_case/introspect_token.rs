@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::access_token::ActiveToken;
 use domain::port::{Clock, TokenSigner};
 use domain::{Capability, Client, Fault, JsonObject, SignedToken, SigningAlgorithm, TokenProfile};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::Value;
 
 use super::authenticate_client::{
@@ -23,7 +24,8 @@ pub struct IntrospectToken {
     pub signer: Arc<dyn TokenSigner>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// How an answer is signed, and a token that stands in for a reference.
+    /// How an answer is signed, and a token that stands in for a reference whose client has no
+    /// choice of its own.
     pub algorithm: SigningAlgorithm,
 }
 
@@ -81,7 +83,7 @@ impl IntrospectToken {
     /// # Errors
     ///
     /// Any [`Fault`] of the signer.
-    pub fn signed(&self, raw: &str, token: &ActiveToken) -> Result<SignedToken, Fault> {
+    pub async fn signed(&self, raw: &str, token: &ActiveToken) -> Result<SignedToken, Fault> {
         match token.format {
             domain::TokenFormat::Jwt => Ok(SignedToken::new(raw.to_owned())),
             domain::TokenFormat::Reference => {
@@ -89,7 +91,13 @@ impl IntrospectToken {
                 let is_standard =
                     ["aud", "client_id"].iter().all(|it| token.claims.contains_key(*it));
                 let profile = if is_standard { TokenProfile::AtJwt } else { TokenProfile::Jwt };
-                self.signer.sign_object(&token.claims, profile.typ(), self.algorithm)
+                let owner = match &token.subject {
+                    Some(id) => self.token_info.clients.find(id).await?,
+                    None => None,
+                };
+                let chosen = owner.and_then(|it| it.settings.token_algorithm);
+                let algorithm = chosen.unwrap_or(self.algorithm);
+                self.signer.sign_object(&token.claims, profile.typ(), algorithm)
             }
         }
     }
@@ -99,30 +107,73 @@ impl IntrospectToken {
     /// # Errors
     ///
     /// Any [`Fault`] of the signer.
-    pub fn signed_answer(&self, caller: &Client, answer: JsonObject) -> Result<SignedToken, Fault> {
+    pub fn signed_answer(
+        &self,
+        caller: &Client,
+        answer: &IntrospectionAnswer<'_>,
+    ) -> Result<SignedToken, Fault> {
+        let answer = serde_json::to_value(answer).map_err(Fault::corrupt)?;
         let mut claims = JsonObject::new();
         claims.insert("iss".to_owned(), self.token_info.issuer.as_str().into());
         claims.insert("aud".to_owned(), caller.id.as_str().into());
         claims.insert("iat".to_owned(), self.clock.now().as_unix_seconds().into());
-        claims.insert("token_introspection".to_owned(), answer.into());
+        claims.insert("token_introspection".to_owned(), answer);
         self.signer.sign_object(&claims, "token-introspection+jwt", self.algorithm)
     }
 }
 
 impl Introspection {
-    /// The answer of RFC 7662 section 2.2: what the token says, and nothing of one that is worth
-    /// nothing.
+    /// The answer of RFC 7662 section 2.2. `is_camel_case_too`: the client is also told as
+    /// `clientId`.
     #[must_use]
-    pub fn answer(&self, token_type: &'static str) -> JsonObject {
-        let Some(token) = &self.token else {
-            return [("active".to_owned(), Value::Bool(false))].into_iter().collect();
+    pub const fn answer(
+        &self,
+        token_type: &'static str,
+        is_camel_case_too: bool,
+    ) -> IntrospectionAnswer<'_> {
+        IntrospectionAnswer { token: self.token.as_ref(), token_type, is_camel_case_too }
+    }
+}
+
+/// What is answered: what the token says, and nothing of one that is worth nothing. It is written
+/// as it is, without a copy: this is asked for more often than anything else.
+#[derive(Clone, Copy, Debug)]
+pub struct IntrospectionAnswer<'a> {
+    token: Option<&'a ActiveToken>,
+    token_type: &'static str,
+    is_camel_case_too: bool,
+}
+
+impl Serialize for IntrospectionAnswer<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_map(None)?;
+        let Some(token) = self.token else {
+            members.serialize_entry("active", &false)?;
+            return members.end();
         };
-        let mut answer = JsonObject::clone(&token.claims);
-        answer.insert("active".to_owned(), true.into());
-        answer.insert("token_type".to_owned(), token_type.into());
-        if let Some(client) = &token.subject {
-            answer.insert("client_id".to_owned(), client.as_str().into());
+        members.serialize_entry("active", &true)?;
+        members.serialize_entry("token_type", self.token_type)?;
+        let client = token.subject.as_ref().map(domain::ClientId::as_str).or_else(|| {
+            // A token of another service that shares our keys, whose subject is no client of ours.
+            token.claims.get("client_id").and_then(Value::as_str)
+        });
+        if let Some(client) = client {
+            members.serialize_entry("client_id", client)?;
+            if self.is_camel_case_too {
+                members.serialize_entry("clientId", client)?;
+            }
         }
-        answer
+        for (name, value) in token.claims.iter() {
+            let is_told = match name.as_str() {
+                "active" | "token_type" => true,
+                "client_id" => client.is_some(),
+                "clientId" => client.is_some() && self.is_camel_case_too,
+                _ => false,
+            };
+            if !is_told {
+                members.serialize_entry(name, value)?;
+            }
+        }
+        members.end()
     }
 }

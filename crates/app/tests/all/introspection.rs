@@ -2,8 +2,10 @@
 
 use app::{Introspection, IssueTokenRequest, IssuedToken};
 use domain::port::ClientRepository as _;
-use domain::{AccessToken, ClientState, GrantRequest, ReferenceStyle, TokenFormat};
-use serde_json::{Value, json};
+use domain::{
+    AccessToken, ClientState, GrantRequest, ReferenceStyle, SigningAlgorithm, TokenFormat,
+};
+use serde_json::json;
 
 use crate::support::{House, LIFETIME, with_secret};
 
@@ -20,7 +22,7 @@ async fn ask(house: &House, id: &str, secret: &str, token: &str) -> Introspectio
 }
 
 fn is_active(told: &Introspection) -> bool {
-    told.answer("Bearer")["active"] == json!(true)
+    json!(told.answer("Bearer", false))["active"] == json!(true)
 }
 
 #[tokio::test]
@@ -111,8 +113,9 @@ async fn t28_t35_who_may_not_ask_learns_nothing() {
     for token in [opaque.token.as_str(), signed.token.as_str()] {
         assert!(is_active(&ask(&house, &id, &secret, token).await));
         assert!(is_active(&ask(&house, &server, &server_secret, token).await));
-        let told = ask(&house, &other, &other_secret, token).await.answer("Bearer");
-        assert_eq!(Value::from(told), json!({"active": false}));
+        let told = ask(&house, &other, &other_secret, token).await;
+        let told = json!(told.answer("Bearer", false));
+        assert_eq!(told, json!({"active": false}));
     }
     let wrong = house.introspect_token().execute(with_secret(&id, "wrong"), "x").await;
     assert!(wrong.is_err());
@@ -124,11 +127,13 @@ async fn an_answer_says_what_the_token_says() {
     let (id, secret) = house.client(json!({"scope": "a"})).await;
     let issued = reference(&house, &id, &secret, ReferenceStyle::Prefixed).await;
 
-    let answer = ask(&house, &id, &secret, issued.token.as_str()).await.answer("bearer");
+    let told = ask(&house, &id, &secret, issued.token.as_str()).await;
+    let answer = json!(told.answer("bearer", true));
 
     assert_eq!(answer["active"], true);
     assert_eq!(answer["token_type"], "bearer");
     assert_eq!(answer["client_id"], id.as_str());
+    assert_eq!(answer["clientId"], id.as_str());
     assert_eq!(answer["exp"], issued.expires_at.as_unix_seconds());
     assert_eq!(answer["iat"], issued.issued_at.as_unix_seconds());
     for member in ["sub", "iss", "scope", "jti"] {
@@ -146,13 +151,33 @@ async fn a_phantom_token_is_a_token_of_ours() {
     let token = told.token.unwrap();
 
     let introspect = house.introspect_token();
-    let phantom = introspect.signed(issued.token.as_str(), &token).unwrap();
+    let phantom = introspect.signed(issued.token.as_str(), &token).await.unwrap();
 
     let active = house.token_info().execute(phantom.as_str()).await.unwrap();
     assert_eq!(active.claims, token.claims);
     // It is the same token: taken back with the other.
     house.revoke_token().execute(with_secret(&id, &secret), issued.token.as_str()).await.unwrap();
     assert!(house.token_info().execute(phantom.as_str()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_phantom_token_is_signed_as_its_client_wants() {
+    let house = House::new();
+    for (settings, expected) in [
+        (json!({"scope": "a"}), house.introspect_token().algorithm),
+        (json!({"scope": "a", "access_token_signing_alg": "RS256"}), SigningAlgorithm::Rs256),
+        (json!({"scope": "a", "access_token_signing_alg": "ES256"}), SigningAlgorithm::Es256),
+    ] {
+        let (id, secret) = house.client(settings).await;
+        let issued = reference(&house, &id, &secret, ReferenceStyle::Uuid).await;
+        let told = ask(&house, &id, &secret, issued.token.as_str()).await;
+
+        let introspect = house.introspect_token();
+        let phantom = introspect.signed(issued.token.as_str(), &told.token.unwrap()).await.unwrap();
+
+        let jws = domain::CompactJws::parse(phantom.as_str()).unwrap();
+        assert_eq!(jws.header().algorithm, expected);
+    }
 }
 
 /// Whatever is signed about a token is no token (threat T15).
@@ -164,7 +189,7 @@ async fn t15_a_signed_answer_is_no_token() {
     let told = ask(&house, &id, &secret, issued.token.as_str()).await;
     let introspect = house.introspect_token();
 
-    let answer = introspect.signed_answer(&told.caller, told.answer("Bearer")).unwrap();
+    let answer = introspect.signed_answer(&told.caller, &told.answer("Bearer", false)).unwrap();
 
     assert!(house.token_info().execute(answer.as_str()).await.is_err());
     let jws = domain::CompactJws::parse(answer.as_str()).unwrap();

@@ -1,9 +1,8 @@
 //! `POST .../introspect` (RFC 7662; RFC 9701; the phantom token of Curity).
 
-use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{ACCEPT, Accept, CACHE_CONTROL, CONTENT_TYPE, Header as _, Quality};
 use actix_web::{HttpRequest, HttpResponse, web};
 use app::Introspection;
-use serde_json::Value;
 
 use super::client_authentication::{self, Doubled};
 use super::dialect::Dialect;
@@ -39,10 +38,13 @@ pub(crate) async fn post(
     let introspect = &dialect.introspect_token;
     let told =
         introspect.execute(found.credentials, token).await.map_err(|error| dialect.told(error))?;
-    match wanted(request.headers()) {
+    match wanted(&request) {
         Wanted::Json => Ok(answered(&dialect, &told)),
         Wanted::SignedAnswer => {
-            let answer = introspect.signed_answer(&told.caller, document(&dialect, &told))?;
+            let answer = introspect.signed_answer(
+                &told.caller,
+                &told.answer(dialect.token_type(), dialect.has_camel_case()),
+            )?;
             Ok(HttpResponse::Ok()
                 .insert_header((CACHE_CONTROL, "no-store"))
                 .insert_header((CONTENT_TYPE, SIGNED_ANSWER))
@@ -53,7 +55,7 @@ pub(crate) async fn post(
                 Ok(HttpResponse::NoContent().insert_header((CACHE_CONTROL, "no-store")).finish())
             }
             Some(active) => {
-                let signed = introspect.signed(token, active)?;
+                let signed = introspect.signed(token, active).await?;
                 let left = active.expires_at.since(api.clock.now());
                 let left = dialect.may_remember(left).as_secs();
                 Ok(HttpResponse::Ok()
@@ -66,66 +68,71 @@ pub(crate) async fn post(
 }
 
 fn answered(dialect: &Dialect, told: &Introspection) -> HttpResponse {
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(document(dialect, told))
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(told.answer(dialect.token_type(), dialect.has_camel_case()))
 }
 
-fn document(dialect: &Dialect, told: &Introspection) -> domain::JsonObject {
-    let mut answer = told.answer(dialect.token_type());
-    if dialect.has_camel_case()
-        && let Some(client) = answer.get("client_id").and_then(Value::as_str).map(str::to_owned)
-    {
-        answer.insert("clientId".to_owned(), client.into());
+/// The media type of `Accept` that is liked best, of those that are ours (RFC 9110 section 12.5.1);
+/// JSON for whoever says nothing, or nothing that we have.
+fn wanted(request: &HttpRequest) -> Wanted {
+    if !request.headers().contains_key(ACCEPT) {
+        return Wanted::Json;
     }
-    answer
+    let Ok(accepted) = Accept::parse(request) else {
+        return Wanted::Json;
+    };
+    let mut best = (Quality::ZERO, Wanted::Json);
+    for it in accepted.iter() {
+        // Of what is liked as well, the first is taken. A weight of 0 is a refusal.
+        if let Some(known) = known(it.item.essence_str())
+            && best.0 < it.quality
+        {
+            best = (it.quality, known);
+        }
+    }
+    best.1
 }
 
-/// The first media type of `Accept` that is one of ours; JSON for whoever says nothing, or nothing
-/// that we have.
-fn wanted(headers: &HeaderMap) -> Wanted {
-    let accepted = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok());
-    let media_types = accepted.flat_map(|value| value.split(','));
-    for media_type in media_types {
-        let mut parts = media_type.split(';').map(|it| it.trim().to_ascii_lowercase());
-        let media_type = parts.next().unwrap_or_default();
-        // RFC 9110 section 12.4.2: a weight of 0 is a refusal.
-        let is_refused =
-            |it: String| it.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0_f32));
-        if parts.any(is_refused) {
-            continue;
-        }
-        match media_type.as_str() {
-            "application/jwt" => return Wanted::Token,
-            SIGNED_ANSWER => return Wanted::SignedAnswer,
-            "application/json" | "*/*" | "application/*" => return Wanted::Json,
-            _ => (),
-        }
+fn known(media_type: &str) -> Option<Wanted> {
+    match media_type {
+        "application/jwt" => Some(Wanted::Token),
+        SIGNED_ANSWER => Some(Wanted::SignedAnswer),
+        "application/json" | "*/*" | "application/*" => Some(Wanted::Json),
+        _ => None,
     }
-    Wanted::Json
 }
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::HeaderValue;
+    use actix_web::test::TestRequest;
 
     use super::*;
 
     #[test]
-    fn the_first_known_type_is_wanted() {
+    fn what_is_liked_best_is_wanted() {
         for (accept, expected) in [
             ("", Wanted::Json),
             ("application/json", Wanted::Json),
             ("application/jwt", Wanted::Token),
-            ("Application/JWT; q=0.9, application/json", Wanted::Token),
             ("application/token-introspection+jwt", Wanted::SignedAnswer),
+            ("Application/JWT; q=0.9, application/json", Wanted::Json),
+            ("application/json; q=0.8, application/jwt; q=0.9", Wanted::Token),
+            ("application/jwt, application/json", Wanted::Token),
+            ("application/json, application/jwt", Wanted::Json),
+            ("application/jwt; q=0, application/json; q=0.1", Wanted::Json),
+            ("application/jwt; q=0", Wanted::Json),
             ("text/html, application/jwt", Wanted::Token),
+            ("text/html, application/jwt; q=0.5, */*; q=0.1", Wanted::Token),
             ("*/*", Wanted::Json),
             ("text/html", Wanted::Json),
+            ("no media type;;;", Wanted::Json),
         ] {
-            let mut headers = HeaderMap::new();
+            let mut request = TestRequest::default();
             if !accept.is_empty() {
-                headers.insert(ACCEPT, HeaderValue::from_static(accept));
+                request = request.insert_header((ACCEPT, accept));
             }
-            assert_eq!(wanted(&headers), expected, "{accept}");
+            assert_eq!(wanted(&request.to_http_request()), expected, "{accept}");
         }
     }
 }

@@ -223,7 +223,7 @@ impl Cached {
         ));
         let notes =
             Arc::new(WriteBehind::new(logins, Arc::clone(&measured_credentials), NOTES_CAPACITY));
-        let mut samples = cache_samples(&clients, &credentials, &tokens);
+        let mut samples = cache_samples(&clients, &credentials, &tokens, &references);
         samples.extend(note_samples(&notes));
         samples.extend(hashing_samples(&tools.hashing, &remembering.statistics()));
         let logging = logging.clone();

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use adapter_hashing::{MemoryStatistics, PoolStatistics};
-use adapter_memory::{CachedClients, CachedCredentials, CachedTokens, WriteBehind};
+use adapter_memory::{
+    CachedClients, CachedCredentials, CachedReferences, CachedTokens, WriteBehind,
+};
 
 use crate::telemetry::Sample;
 
@@ -12,6 +14,7 @@ pub(super) fn cache_samples(
     clients: &CachedClients,
     credentials: &CachedCredentials,
     tokens: &CachedTokens,
+    references: &CachedReferences,
 ) -> Vec<Sample> {
     let all = [
         (clients.statistics(), ["client_cache_hits", "client_cache_misses", "client_cache_stale"]),
@@ -22,6 +25,10 @@ pub(super) fn cache_samples(
         (
             tokens.statistics(),
             ["revocation_cache_hits", "revocation_cache_misses", "revocation_cache_stale"],
+        ),
+        (
+            references.statistics(),
+            ["reference_cache_hits", "reference_cache_misses", "reference_cache_stale"],
         ),
     ];
     let mut samples = Vec::new();

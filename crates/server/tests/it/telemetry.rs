@@ -248,6 +248,7 @@ async fn metrics_count_what_happens() {
     for count in [
         "client_cache_misses_total",
         "client_cache_stale_total",
+        "reference_cache_hits_total",
         "revocation_cache_hits_total",
         "hashing_queued",
         "hashing_running",
