@@ -1,5 +1,8 @@
 //! Reads the body of a request: bounded, of one media type, never decompressed.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
@@ -7,6 +10,8 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use domain::JsonObject;
 use futures_util::StreamExt as _;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 use super::error::{ApiError, ErrorCode};
 use super::form::Form;
@@ -110,7 +115,7 @@ fn checked_media_type(
 }
 
 async fn bytes(mut payload: Payload, limit: usize) -> Result<Bytes, ApiError> {
-    let collected = actix_web::rt::time::timeout(READ_TIME, collected(&mut payload, limit)).await;
+    let collected = in_time(collected(&mut payload, limit)).await;
     let refused = |code, description| Err(ApiError::new(code, description).closing());
     match collected {
         Ok(Ok(bytes)) => Ok(bytes),
@@ -122,6 +127,26 @@ async fn bytes(mut payload: Payload, limit: usize) -> Result<Bytes, ApiError> {
             refused(ErrorCode::TooLarge, "the body is too large")
         }
         Err(_) => refused(ErrorCode::InvalidRequest, "the body took too long to arrive"),
+    }
+}
+
+/// Waits for a body. The usual one came with its head and is there at the second look, and needs
+/// no timer.
+async fn in_time<T>(collected: impl Future<Output = T>) -> Result<T, Elapsed> {
+    let mut collected = pin!(collected);
+    let mut has_looked = false;
+    let soon = poll_fn(|cx| match collected.as_mut().poll(cx) {
+        Poll::Ready(it) => Poll::Ready(Some(it)),
+        Poll::Pending if has_looked => Poll::Ready(None),
+        Poll::Pending => {
+            has_looked = true;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    });
+    match soon.await {
+        Some(it) => Ok(it),
+        None => timeout(READ_TIME, collected).await,
     }
 }
 
@@ -160,5 +185,5 @@ async fn drain(mut payload: Payload) {
         }
     };
     // Whoever is slower than this has lost interest, or never had any.
-    drop(actix_web::rt::time::timeout(DRAIN_TIME, drained).await);
+    drop(timeout(DRAIN_TIME, drained).await);
 }
