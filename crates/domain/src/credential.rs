@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{SecretId, SecretName, Timestamp};
+use crate::{ClientId, SecretId, SecretName, Timestamp};
 
 /// The most secrets one client may have at a time: enough for a rotation with overlap.
 pub const MAX_SECRETS_PER_CLIENT: usize = 5;
@@ -38,6 +38,15 @@ impl Credential {
     pub fn may_be(&self, presented: SecretSelector) -> bool {
         self.selector.is_none_or(|own| own == presented)
     }
+}
+
+/// A secret that ends, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndingSecret {
+    /// Whose it is; `None` where the store keeps secrets under names that tell no client.
+    pub client: Option<ClientId>,
+    /// What is kept of it.
+    pub secret: Credential,
 }
 
 /// The stored form of a secret, which names its own scheme. Opaque to the domain.

@@ -15,6 +15,7 @@ mod json;
 mod jwk;
 mod jws;
 mod key;
+mod key_turns;
 mod login;
 pub mod management;
 pub mod port;
@@ -36,15 +37,16 @@ pub use client::{
 pub use client_settings::{
     AssertionAudience, ClientSettings, InvalidClientSettings, LONGEST_TOKEN_LIFETIME, TokenFormat,
 };
-pub use credential::{Credential, MAX_SECRETS_PER_CLIENT, SecretHash, SecretSelector, TokenDigest};
+pub use credential::{
+    Credential, EndingSecret, MAX_SECRETS_PER_CLIENT, SecretHash, SecretSelector, TokenDigest,
+};
 pub use fault::{Fault, FaultKind};
 pub use grant::{DefaultAudience, Grant, GrantRefusal, GrantRequest, ReferenceStyle, TokenPolicy};
 pub use json::{InvalidJson, JsonObject, parse_object};
 pub use jwk::{InvalidJwk, PublicJwk, PublicKey, SigningAlgorithm};
 pub use jws::{CompactJws, JwsHeader, JwsRejection};
-pub use key::{
-    KeyPolicy, KeySet, KeyState, PrivateKeyPem, RevocationRefusal, RotationRefusal, SigningKey,
-};
+pub use key::{KeySet, KeyState, PrivateKeyPem, SigningKey};
+pub use key_turns::{KeyPolicy, RotationRefusal, UnknownKey};
 pub use login::{Login, SecretUse};
 pub use reference_token::{CacheKey, OpaqueToken, ReferenceToken, SealedToken};
 pub use scope::{InvalidScope, Scope, ScopeToken};

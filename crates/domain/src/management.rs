@@ -9,12 +9,17 @@ pub enum ManagementRight {
     ReadClients,
     /// Make, change, disable and delete clients; add and revoke secrets.
     WriteClients,
+    /// See the signing keys: what each is called and what it is doing, never the key.
+    ReadKeys,
+    /// Let signing keys take turns, and revoke them.
+    WriteKeys,
 }
 
 impl ManagementRight {
     /// Every right. A token with the scope value of a right may use it: none of these values can
     /// be registered by a client for itself.
-    pub const ALL: [Self; 2] = [Self::ReadClients, Self::WriteClients];
+    pub const ALL: [Self; 4] =
+        [Self::ReadClients, Self::WriteClients, Self::ReadKeys, Self::WriteKeys];
 
     /// The scope value that allows it.
     #[must_use]
@@ -22,6 +27,8 @@ impl ManagementRight {
         match self {
             Self::ReadClients => "clients:read",
             Self::WriteClients => "clients:write",
+            Self::ReadKeys => "keys:read",
+            Self::WriteKeys => "keys:write",
         }
     }
 

@@ -3,6 +3,7 @@
 mod client_document;
 mod command;
 mod http;
+mod key_document;
 mod serve;
 mod service;
 mod settings;

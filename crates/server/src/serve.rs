@@ -113,7 +113,7 @@ async fn serve_until_told(settings: &Settings, logging: Logging) -> Result<(), S
         stores,
         notes,
         ensure_keys,
-        refresh_keys,
+        tend_keys,
         claim_bootstrap_token,
         phase,
         listener: hears,
@@ -130,7 +130,7 @@ async fn serve_until_told(settings: &Settings, logging: Logging) -> Result<(), S
     let starter = background::Starter {
         stores: Arc::clone(&stores),
         ensure_keys,
-        refresh_keys,
+        tend_keys,
         claim_bootstrap_token,
         phase: Arc::clone(&phase),
         algorithms: settings.tokens.algorithms(),

@@ -9,7 +9,7 @@ use app::{
     DeleteClient, EnsureKeys, FindClient, IntrospectToken, IssueToken, ListClients, ListSecrets,
     ManagementAuthentication, RefreshKeys, RegisterClient, RegistrationRules,
     ReplaceBootstrapToken, RevokeKey, RevokeSecret, RevokeToken, RotateKeys, RotateSecret,
-    TokenInfo, UpdateClient,
+    TendKeys, TokenInfo, UpdateClient,
 };
 use domain::port::{
     ChangeListener, ClientRepository, CredentialRepository, KeyRepository, SecretHasher,
@@ -33,6 +33,8 @@ use crate::wiring::{Cached, Notes, OpenError, Stores, Tools};
 /// How long the tokens of a client stay revoked: longer than any token can live, whatever this
 /// process, another node or an earlier configuration says of their lifetime.
 const LONGEST_TOKEN: Duration = Duration::from_hours(366 * 24);
+/// How late keys may be read again, and how long an answer with them is on its way.
+const KEYS_LATE: Duration = Duration::from_secs(2);
 /// How long an assertion may live, and so how long its `jti` is remembered at most.
 const LONGEST_ASSERTION: Duration = Duration::from_hours(24);
 
@@ -42,7 +44,7 @@ pub(crate) struct Service {
     pub(crate) stores: Stores,
     pub(crate) notes: Arc<Notes>,
     pub(crate) ensure_keys: EnsureKeys,
-    pub(crate) refresh_keys: RefreshKeys,
+    pub(crate) tend_keys: TendKeys,
     /// There where the first start makes a bootstrap token.
     pub(crate) claim_bootstrap_token: Option<ClaimBootstrapToken>,
     pub(crate) phase: Arc<Phase>,
@@ -63,7 +65,9 @@ impl Service {
         let tools = Tools::new(settings)?;
         let cached = Cached::new(settings, &stores, &tools, &logging)?;
         let phase = Arc::new(Phase::default());
-        let api = api(settings, &issuer, logging, &stores, &tools, &cached, Arc::clone(&phase));
+        let tend_keys = tend_keys(settings, &tools, &cached.keys);
+        let state = (Arc::clone(&phase), tend_keys.refresh_keys.clone());
+        let api = api(settings, &issuer, logging, &stores, &tools, &cached, state);
         let claim_bootstrap_token = match settings.management {
             Management::Bootstrap => Some(ClaimBootstrapToken {
                 bootstrap: Arc::clone(&stores.bootstrap),
@@ -75,14 +79,8 @@ impl Service {
         Ok(Self {
             api,
             notes: cached.notes,
-            ensure_keys: ensure_keys(&tools, &cached.keys),
-            refresh_keys: RefreshKeys {
-                keys: cached.keys,
-                ring: tools.ring.installer,
-                policy: key_policy(settings),
-                clock: Arc::clone(&tools.clock),
-                installed: Arc::default(),
-            },
+            ensure_keys: ensure_keys(settings, &tools, &cached.keys),
+            tend_keys,
             stores,
             claim_bootstrap_token,
             phase,
@@ -100,7 +98,7 @@ fn api(
     stores: &Stores,
     tools: &Tools,
     cached: &Cached,
-    phase: Arc<Phase>,
+    (phase, refresh_keys): (Arc<Phase>, RefreshKeys),
 ) -> Api {
     let token_info = token_info(settings, issuer, tools, cached);
     let managed = &cached.managed_clients;
@@ -144,7 +142,10 @@ fn api(
         rules: tools.rules.clone(),
         registration: registration(settings, &tools.digester),
         jwks: Arc::clone(&tools.ring.jwks),
-        jwks_max_age_seconds: settings.keys.publish_before_use.as_secs(),
+        list_keys: Arc::clone(&cached.keys),
+        rotate_keys: rotate_keys(settings, tools, &cached.keys),
+        revoke_key: revoke_key(settings, tools, &cached.keys),
+        refresh_keys,
         discovery: discovery(settings, issuer),
         dependencies: stores.dependencies.clone(),
         forwarded_headers: forwarded_headers(settings),
@@ -356,11 +357,8 @@ impl Commands {
             rotate_secret: RotateSecret {
                 add_secret: add_secret(&tools, &clients, &credentials, &hasher),
             },
-            rotate_keys: RotateKeys {
-                ensure_keys: ensure_keys(&tools, &stores.keys),
-                policy: key_policy(settings),
-            },
-            revoke_key: RevokeKey { keys: Arc::clone(&stores.keys) },
+            rotate_keys: rotate_keys(settings, &tools, &stores.keys),
+            revoke_key: revoke_key(settings, &tools, &stores.keys),
             replace_bootstrap_token: ReplaceBootstrapToken {
                 bootstrap: Arc::clone(&stores.bootstrap),
                 digester: Arc::clone(&tools.digester),
@@ -412,22 +410,57 @@ fn add_secret(
     }
 }
 
-fn ensure_keys(tools: &Tools, keys: &Arc<dyn KeyRepository>) -> EnsureKeys {
+fn ensure_keys(settings: &Settings, tools: &Tools, keys: &Arc<dyn KeyRepository>) -> EnsureKeys {
     EnsureKeys {
         keys: Arc::clone(keys),
         maker: Arc::clone(&tools.key_maker),
         entropy: Arc::clone(&tools.entropy),
         clock: Arc::clone(&tools.clock),
+        policy: key_policy(settings),
+    }
+}
+
+fn rotate_keys(settings: &Settings, tools: &Tools, keys: &Arc<dyn KeyRepository>) -> RotateKeys {
+    let ensure_keys = ensure_keys(settings, tools, keys);
+    RotateKeys { ensure_keys, algorithms: settings.tokens.algorithms() }
+}
+
+fn revoke_key(settings: &Settings, tools: &Tools, keys: &Arc<dyn KeyRepository>) -> RevokeKey {
+    let ensure_keys = ensure_keys(settings, tools, keys);
+    RevokeKey { ensure_keys, algorithms: settings.tokens.algorithms() }
+}
+
+fn tend_keys(settings: &Settings, tools: &Tools, keys: &Arc<dyn KeyRepository>) -> TendKeys {
+    let mut rotate_keys = rotate_keys(settings, tools, keys);
+    if !settings.keys.files.is_empty() {
+        // Only the operator can change them.
+        rotate_keys.algorithms.clear();
+    }
+    TendKeys {
+        rotate_keys,
+        refresh_keys: RefreshKeys {
+            keys: Arc::clone(keys),
+            ring: Arc::clone(&tools.ring.installer),
+            policy: key_policy(settings),
+            clock: Arc::clone(&tools.clock),
+            installed: Arc::default(),
+        },
+        seen: Arc::default(),
     }
 }
 
 /// How keys take turns. Every node publishes a new key by the time it has read the keys again.
 fn key_policy(settings: &Settings) -> KeyPolicy {
-    let publish = settings.keys.publish_before_use;
-    let until_all_publish = if publish.is_zero() { Duration::ZERO } else { settings.keys.refresh };
+    let keys = &settings.keys;
+    let until_all_publish =
+        if keys.publish_before_use.is_zero() { Duration::ZERO } else { keys.refresh + KEYS_LATE };
     KeyPolicy {
-        publish_before_use: publish + until_all_publish,
-        keep_retired: settings.tokens.longest_lifetime,
+        cache_for: keys.publish_before_use,
+        publish_before_use: keys.publish_before_use + until_all_publish,
+        // A node signs with the old key until it has read the new ones, and its clock may differ.
+        keep_retired: settings.tokens.longest_lifetime + keys.refresh + keys.clock_skew,
+        rotate_every: keys.rotate_every,
+        clock_skew: keys.clock_skew,
     }
 }
 

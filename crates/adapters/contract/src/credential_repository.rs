@@ -34,6 +34,8 @@ macro_rules! credential_repository {
             passes_over_unknown_secrets,
             of_concurrent_records_the_latest_stays,
             records_more_uses_than_a_statement_has_parameters,
+            finds_what_ends_in_a_span_of_time,
+            finds_as_many_as_asked_for_those_that_end_first,
         }
     };
 }
@@ -325,6 +327,51 @@ pub async fn records_more_uses_than_a_statement_has_parameters(store: &dyn Crede
     store.record_uses(&uses).await.unwrap();
 
     assert_eq!(last_used(store, "c").await, Some(later(7)));
+}
+
+/// From the first moment on, up to the last one but without it; whose they are is told where the
+/// store knows it.
+pub async fn finds_what_ends_in_a_span_of_time(store: &dyn CredentialRepository) {
+    let ends = |id, seconds| Credential { expires_at: Some(later(seconds)), ..full_credential(id) };
+    for (client, secret) in [
+        ("a", ends("s1", 9)),
+        ("a", ends("s2", 20)),
+        ("b", ends("s1", 10)),
+        ("b", credential("s2")),
+        ("c", ends("s1", 19)),
+    ] {
+        insert(store, client, &secret).await;
+    }
+
+    let found = store.ending(later(10), later(20), 100).await.unwrap();
+
+    let secrets: Vec<_> = found.iter().map(|it| it.secret.clone()).collect();
+    assert_eq!(secrets, [ends("s1", 10), ends("s1", 19)]);
+    for (ending, client) in found.iter().zip(["b", "c"]) {
+        assert!(ending.client.as_ref().is_none_or(|it| *it == client_id(client)), "{ending:?}");
+    }
+    assert_eq!(store.ending(later(20), later(20), 100).await.unwrap(), []);
+    // One that ends sooner than it did is found where it ends now.
+    assert!(store.expire(&client_id("b"), &secret_id("s2"), later(15)).await.unwrap());
+    assert_eq!(store.ending(later(15), later(16), 100).await.unwrap().len(), 1);
+}
+
+/// Whoever asks for few gets the most urgent ones.
+pub async fn finds_as_many_as_asked_for_those_that_end_first(store: &dyn CredentialRepository) {
+    for seconds in [3, 1, 2, 4] {
+        let end = Some(later(seconds));
+        insert(store, "c", &Credential { expires_at: end, ..credential(&format!("s{seconds}")) })
+            .await;
+    }
+
+    let found = async |limit| {
+        let found = store.ending(NOW, later(9), limit).await.unwrap();
+        found.iter().map(|it| it.secret.id.as_str().to_owned()).collect::<Vec<_>>()
+    };
+
+    assert_eq!(found(2).await, ["s1", "s2"]);
+    assert_eq!(found(9).await, ["s1", "s2", "s3", "s4"]);
+    assert!(found(0).await.is_empty());
 }
 
 async fn insert(store: &dyn CredentialRepository, client: &str, secret: &Credential) {

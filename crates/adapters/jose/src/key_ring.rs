@@ -26,7 +26,7 @@ pub struct KeyRing {
 #[derive(Debug)]
 struct Ring {
     keys: HashMap<KeyId, Arc<RingKey>>,
-    /// The active key of each algorithm, in the order of [`SigningAlgorithm::ALL`].
+    /// The key that signs for each algorithm, in the order of [`SigningAlgorithm::ALL`].
     active: [Option<Arc<RingKey>>; SigningAlgorithm::ALL.len()],
     published: Arc<PublishedKeys>,
     /// What they signed: other keys begin with none.
@@ -121,7 +121,7 @@ impl Ring {
             published.push(jwk);
         }
         let active = SigningAlgorithm::ALL.map(|algorithm| {
-            set.active(algorithm).and_then(|key| keys.get(&key.id)).map(Arc::clone)
+            set.signing(algorithm).and_then(|key| keys.get(&key.id)).map(Arc::clone)
         });
         let published = Arc::new(PublishedKeys::new(set.revision, published));
         Ok(Self { keys, active, published, verified: VerifiedTokens::none() })

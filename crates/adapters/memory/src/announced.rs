@@ -9,8 +9,8 @@ use domain::port::{
     StoreKeysError, TokenRepository, UpdateClientError,
 };
 use domain::{
-    Change, Client, ClientId, Credential, Fault, KeySet, Revision, SecretHash, SecretId, SecretUse,
-    SigningKey, Timestamp, TokenId,
+    Change, Client, ClientId, Credential, EndingSecret, Fault, KeySet, Revision, SecretHash,
+    SecretId, SecretUse, SigningKey, Timestamp, TokenId,
 };
 
 use crate::News;
@@ -136,6 +136,15 @@ impl CredentialRepository for Announced<dyn CredentialRepository> {
 
     async fn record_uses(&self, uses: &[SecretUse]) -> Result<(), Fault> {
         self.inner.record_uses(uses).await
+    }
+
+    async fn ending(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<EndingSecret>, Fault> {
+        self.inner.ending(from, until, limit).await
     }
 }
 

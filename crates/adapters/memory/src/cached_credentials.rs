@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::port::{Clock, CredentialRepository, Known};
-use domain::{ClientId, Credential, Fault, SecretHash, SecretId, SecretUse, Timestamp};
+use domain::{
+    ClientId, Credential, EndingSecret, Fault, SecretHash, SecretId, SecretUse, Timestamp,
+};
 
 use crate::answer::Keep;
 use crate::cache_options::{CacheOptions, CacheStatistics};
@@ -113,5 +115,14 @@ impl CredentialRepository for CachedCredentials {
 
     async fn record_uses(&self, uses: &[SecretUse]) -> Result<(), Fault> {
         self.store.record_uses(uses).await
+    }
+
+    async fn ending(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<EndingSecret>, Fault> {
+        self.store.ending(from, until, limit).await
     }
 }

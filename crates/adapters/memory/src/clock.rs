@@ -1,6 +1,7 @@
 //! What time it is outside.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use domain::Timestamp;
 use domain::port::Clock;
@@ -15,11 +16,18 @@ use domain::port::Clock;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
+#[expect(clippy::disallowed_methods, reason = "this is the port's adapter")]
+static FIRST_ASKED: LazyLock<Instant> = LazyLock::new(Instant::now);
+
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the port's adapter")]
     fn now(&self) -> Timestamp {
         // Before 1970 it is 1970.
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_unix_millis(0).after(since_epoch)
+    }
+
+    fn uptime(&self) -> Duration {
+        FIRST_ASKED.elapsed()
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use domain::port::CredentialRepository;
-use domain::{ClientId, Credential, Fault, SecretHash, SecretId, SecretUse, Timestamp};
+use domain::{
+    ClientId, Credential, EndingSecret, Fault, SecretHash, SecretId, SecretUse, Timestamp,
+};
 
 use crate::lock::locked;
 
@@ -102,5 +104,27 @@ impl CredentialRepository for MemoryCredentials {
             });
         }
         Ok(())
+    }
+
+    async fn ending(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<EndingSecret>, Fault> {
+        let all = locked(&self.0);
+        let ends = |it: &Credential| it.expires_at.filter(|end| (from..until).contains(end));
+        let mut ending: Vec<EndingSecret> = all
+            .iter()
+            .flat_map(|(client, secrets)| secrets.iter().map(move |secret| (client, secret)))
+            .filter(|(_, secret)| ends(secret).is_some())
+            .map(|(client, secret)| EndingSecret {
+                client: Some(client.clone()),
+                secret: secret.clone(),
+            })
+            .collect();
+        ending.sort_by_key(|it| it.secret.expires_at);
+        ending.truncate(limit);
+        Ok(ending)
     }
 }

@@ -3,6 +3,9 @@
 use domain::{Fault, Timestamp};
 use mongodb::bson::DateTime;
 
+/// Before all moments that matter.
+pub(crate) const EPOCH: DateTime = DateTime::from_millis(0);
+
 /// `number` as it is kept. What is too large to be kept is kept as the largest: no moment before
 /// the year 292 million, and no revision that anybody ever counts up to.
 pub(crate) fn kept(number: u64) -> i64 {

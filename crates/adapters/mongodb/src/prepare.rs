@@ -8,6 +8,7 @@ use mongodb::bson::{Document, doc};
 use mongodb::options::IndexOptions;
 
 use crate::MongoStores;
+use crate::moment::EPOCH;
 use crate::stores::{REFERENCE_TOKENS, REVOKED_CLIENTS, REVOKED_TOKENS, USED_ASSERTIONS};
 
 /// How long an entry is kept beyond its end, so that a server whose clock is ahead of ours by less
@@ -30,7 +31,8 @@ impl MongoStores {
     /// make indexes.
     pub async fn prepare(&self) -> Result<(), Fault> {
         self.prepare_tokens().await?;
-        self.prepare_replay().await
+        self.prepare_replay().await?;
+        self.prepare_credentials().await
     }
 
     /// As [`MongoStores::prepare`], for revocations and reference tokens alone.
@@ -49,6 +51,29 @@ impl MongoStores {
     /// As [`MongoStores::prepare`].
     pub async fn prepare_replay(&self) -> Result<(), Fault> {
         self.forgetting(&REPLAY).await
+    }
+
+    /// Lets secrets be found by their end. The collection may be shared: whoever may not make an
+    /// index there does without, and reads all of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`MongoStores::prepare`].
+    pub async fn prepare_credentials(&self) -> Result<(), Fault> {
+        // Most secrets never end, and take no room in it.
+        let ending = IndexModel::builder()
+            .keys(doc! { "expires_at": 1 })
+            .options(
+                IndexOptions::builder()
+                    .name("tokenwright_expires_at".to_owned())
+                    .partial_filter_expression(doc! { "expires_at": { "$gt": EPOCH } })
+                    .build(),
+            )
+            .build();
+        let create = async {
+            self.collection::<Document>(self.credentials()).await?.create_index(ending).await
+        };
+        self.connection().in_time(create).await.map(drop)
     }
 
     async fn forgetting(&self, ending: &[(&str, &str)]) -> Result<(), Fault> {

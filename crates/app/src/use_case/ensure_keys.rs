@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use domain::port::{Clock, Entropy, KeyMaker, KeyRepository, StoreKeysError};
-use domain::{Fault, KeySet, KeyState, SigningAlgorithm, SigningKey};
+use domain::{Fault, KeyPolicy, KeySet, KeyState, SigningAlgorithm, SigningKey};
 
 use crate::make;
 
-/// Makes the keys of a first start: one that signs, and one that is published to sign next.
+/// Makes the keys that are missing: of a first start one that signs, and one that is published to
+/// sign next; of an algorithm that is new, one that is published.
 #[derive(Clone)]
 pub struct EnsureKeys {
     /// Where keys are kept.
@@ -18,6 +19,8 @@ pub struct EnsureKeys {
     pub entropy: Arc<dyn Entropy>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// How they take turns.
+    pub policy: KeyPolicy,
 }
 
 /// Why there is no key to sign with.
@@ -38,25 +41,41 @@ impl EnsureKeys {
     /// # Errors
     ///
     /// See [`EnsureKeysError`].
-    pub async fn execute(&self, algorithm: SigningAlgorithm) -> Result<KeySet, EnsureKeysError> {
+    pub async fn execute(
+        &self,
+        algorithms: &[SigningAlgorithm],
+    ) -> Result<KeySet, EnsureKeysError> {
         loop {
             let stored = self.keys.load().await?;
-            if stored.active(algorithm).is_some() {
+            let lacks = |it: &SigningAlgorithm| stored.signing(*it).is_none();
+            let Some(lacking) = algorithms.iter().copied().find(lacks) else {
                 return Ok(stored);
-            }
-            let mut keys = stored.keys;
-            for state in [KeyState::Active, KeyState::Next] {
-                keys.push(self.make(algorithm, state).await?);
-            }
+            };
+            let keys = self.completed(&stored, algorithms).await?.keys;
             match self.keys.store(stored.revision, &keys).await {
                 // What was stored is loaded again, whoever stored it.
                 Ok(()) | Err(StoreKeysError::Conflict) => (),
                 Err(StoreKeysError::ReadOnly) => {
-                    return Err(EnsureKeysError::NotConfigured(algorithm));
+                    return Err(EnsureKeysError::NotConfigured(lacking));
                 }
                 Err(StoreKeysError::Fault(fault)) => return Err(fault.into()),
             }
         }
+    }
+
+    /// The keys with those that `algorithms` lack.
+    pub(crate) async fn completed(
+        &self,
+        keys: &KeySet,
+        algorithms: &[SigningAlgorithm],
+    ) -> Result<KeySet, Fault> {
+        let mut completed = keys.clone();
+        for algorithm in algorithms {
+            for state in keys.missing(*algorithm, &self.policy) {
+                completed.keys.push(self.make(*algorithm, *state).await?);
+            }
+        }
+        Ok(completed)
     }
 
     pub(crate) async fn make(

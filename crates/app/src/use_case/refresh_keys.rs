@@ -1,6 +1,7 @@
 //! Every node uses the keys that are stored, for as long as each is good.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use domain::port::{Clock, KeyRepository, KeyRingInstaller};
 use domain::{Fault, KeyId, KeyPolicy, KeySet};
@@ -13,7 +14,7 @@ pub struct RefreshKeys {
     pub keys: Arc<dyn KeyRepository>,
     /// Who signs and verifies with them.
     pub ring: Arc<dyn KeyRingInstaller>,
-    /// How long a retired key is still good.
+    /// How long a retired key is still good, and for how long the keys may be cached.
     pub policy: KeyPolicy,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
@@ -22,10 +23,12 @@ pub struct RefreshKeys {
 }
 
 /// Which keys are in use.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Installed {
     revision: u64,
     keys: Vec<KeyId>,
+    /// The uptime at which they were asked for.
+    read_at: Option<Duration>,
 }
 
 impl RefreshKeys {
@@ -35,24 +38,36 @@ impl RefreshKeys {
     ///
     /// See [`Fault`]; then the keys in use stay in use.
     pub async fn execute(&self) -> Result<bool, Fault> {
-        self.install(&self.keys.load().await?)
+        self.take_over().await.map(|(_, is_changed)| is_changed)
     }
 
-    /// Uses `keys` unless they are in use already.
-    ///
-    /// # Errors
-    ///
-    /// See [`Fault`]; then the keys in use stay in use.
-    pub fn install(&self, keys: &KeySet) -> Result<bool, Fault> {
+    /// As [`RefreshKeys::execute`], and yields the keys as they are stored.
+    pub(crate) async fn take_over(&self) -> Result<(KeySet, bool), Fault> {
+        let read_at = self.clock.uptime();
+        let stored = self.keys.load().await?;
+        let is_changed = self.install(&stored, read_at)?;
+        Ok((stored, is_changed))
+    }
+
+    /// For how long others may cache the keys in use. It is less than usual where they could not be
+    /// read again for a while, and another node may have published a key that is not among them.
+    #[must_use]
+    pub fn cacheable_for(&self) -> Duration {
+        let installed = self.installed.lock().unwrap_or_else(PoisonError::into_inner);
+        installed.read_at.map_or(Duration::ZERO, |read_at| {
+            self.policy.cacheable_for(self.clock.uptime().saturating_sub(read_at))
+        })
+    }
+
+    fn install(&self, keys: &KeySet, read_at: Duration) -> Result<bool, Fault> {
         let good = keys.without_expired(&self.policy, self.clock.now());
-        let ids = good.keys.iter().map(|key| key.id.clone()).collect();
-        let next = Installed { revision: good.revision, keys: ids };
+        let ids: Vec<_> = good.keys.iter().map(|key| key.id.clone()).collect();
         let mut installed = self.installed.lock().unwrap_or_else(PoisonError::into_inner);
-        if *installed == next {
-            return Ok(false);
+        let is_news = installed.revision != good.revision || installed.keys != ids;
+        if is_news {
+            self.ring.install(&good)?;
         }
-        self.ring.install(&good)?;
-        *installed = next;
-        Ok(true)
+        *installed = Installed { revision: good.revision, keys: ids, read_at: Some(read_at) };
+        Ok(is_news)
     }
 }

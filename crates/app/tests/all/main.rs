@@ -14,6 +14,7 @@ mod support;
 mod authentication;
 mod clients;
 mod introspection;
+mod key_schedule;
 mod keys;
 mod management;
 mod migration;

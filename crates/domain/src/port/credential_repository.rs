@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 
 use super::Known;
-use crate::{ClientId, Credential, Fault, SecretHash, SecretId, SecretUse};
+use crate::{
+    ClientId, Credential, EndingSecret, Fault, SecretHash, SecretId, SecretUse, Timestamp,
+};
 
 /// Where the hashes of secrets are kept. It knows nothing of clients but their ids, and may be
 /// another store than theirs.
@@ -67,7 +69,7 @@ pub trait CredentialRepository: Send + Sync {
         &self,
         client: &ClientId,
         secret: &SecretId,
-        at: crate::Timestamp,
+        at: Timestamp,
     ) -> Result<bool, Fault>;
 
     /// Forgets one secret. `false` if there was none.
@@ -91,4 +93,18 @@ pub trait CredentialRepository: Send + Sync {
     ///
     /// Any [`Fault`]; some of the uses may have been written by then.
     async fn record_uses(&self, uses: &[SecretUse]) -> Result<(), Fault>;
+
+    /// The secrets of all clients that end at `from` or later and before `until`, at most `limit`
+    /// of them, those that end first first. They are found by their end: the work grows with what
+    /// is found, not with what is kept.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Fault`].
+    async fn ending(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<EndingSecret>, Fault>;
 }

@@ -4,11 +4,10 @@
 
 use clap::Subcommand;
 use domain::KeySet;
-use serde_json::{Value, json};
 
 use super::CommandError;
 use super::output::Output;
-use crate::client_document::moment;
+use crate::key_document;
 use crate::service::Commands;
 use crate::settings::Settings;
 
@@ -20,11 +19,15 @@ pub(crate) enum Keys {
     /// change over within keys.refresh_seconds.
     Rotate {
         /// Does not wait until verifiers know the next key.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "emergency")]
         force: bool,
+        /// Revokes every key there is and signs with new ones at once: tokens that were issued are
+        /// worth nothing from then on. For the day on which the keys were stolen.
+        #[arg(long)]
+        emergency: bool,
     },
     /// Takes a key away at once: tokens it signed are worth nothing from then on, and where it was
-    /// the one that signs, the next one signs in its place.
+    /// the one that signs, the next one signs in its place, and a new one is made to follow.
     Revoke {
         /// The key's kid.
         kid: String,
@@ -40,13 +43,13 @@ pub(crate) async fn run(
     let commands = Commands::open(settings).await?;
     let keys = match command {
         Keys::List => commands.keys.load().await?,
-        Keys::Rotate { force } => {
-            let mut keys = KeySet::default();
-            for algorithm in settings.tokens.algorithms() {
-                let rotated = commands.rotate_keys.execute(algorithm, force).await;
-                keys = rotated.map_err(|error| CommandError::Refused(error.to_string()))?;
-            }
-            keys
+        Keys::Rotate { emergency: true, .. } => {
+            let replaced = commands.revoke_key.all().await;
+            replaced.map_err(|error| CommandError::Refused(error.to_string()))?
+        }
+        Keys::Rotate { force, emergency: false } => {
+            let rotated = commands.rotate_keys.execute(force).await;
+            rotated.map_err(|error| CommandError::Refused(error.to_string()))?
         }
         Keys::Revoke { kid } => {
             let refused = |text: String| CommandError::Refused(text);
@@ -62,23 +65,10 @@ pub(crate) async fn run(
 }
 
 fn print(keys: &KeySet, output: &Output) {
-    let documents: Vec<Value> = keys
-        .keys
-        .iter()
-        .map(|key| {
-            json!({
-                "kid": key.id.as_str(),
-                "alg": key.algorithm.name(),
-                "state": key.state.name(),
-                "created_at": moment(key.created_at),
-                "retired_at": key.retired_at.map(moment),
-            })
-        })
-        .collect();
     let lines: Vec<String> = keys
         .keys
         .iter()
         .map(|key| format!("{}  {:5}  {}", key.id, key.algorithm.name(), key.state.name()))
         .collect();
-    output.print(&Value::from(documents), &lines);
+    output.print(&key_document::keys(keys), &lines);
 }

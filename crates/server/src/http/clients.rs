@@ -72,7 +72,11 @@ async fn guard<B: MessageBody>(
     }
 }
 
-async fn authorized(request: &ServiceRequest, right: ManagementRight) -> Result<(), ApiError> {
+/// Whether the caller has the right.
+pub(crate) async fn authorized(
+    request: &ServiceRequest,
+    right: ManagementRight,
+) -> Result<(), ApiError> {
     let Some(api) = request.app_data::<web::Data<Api>>() else {
         return Err(domain::Fault::corrupt("the handlers have no use-cases").into());
     };

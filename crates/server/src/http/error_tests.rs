@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
+use app::{RevokeKeyError, RotateKeysError};
 use domain::access_token::InactiveToken;
+use domain::port::StoreKeysError;
 use domain::{AssertionRefusal, JwsRejection};
 
 use super::*;
@@ -137,6 +139,12 @@ fn tells_every_error_as_the_specs_want() {
     table.push(row(AddSecretError::UsesKeys));
     table.push(row(AddSecretError::TooMany));
     table.push(row(AddSecretError::AlreadyExpired));
+    table.push("# keys".to_owned());
+    let wait = Duration::from_secs(607);
+    table.push(row(RotateKeysError::Refused(domain::RotationRefusal::TooEarly { wait })));
+    table.push(row(RevokeKeyError::Unknown(domain::UnknownKey)));
+    table.push(row(StoreKeysError::Conflict));
+    table.push(row(StoreKeysError::ReadOnly));
     table.push("# the web".to_owned());
     table.push(row(ApiError::method_not_allowed("POST")));
     table.push(row(ApiError::too_many_requests(30)));

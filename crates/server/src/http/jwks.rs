@@ -7,7 +7,7 @@ use super::Api;
 
 pub(crate) async fn get(api: web::Data<Api>) -> HttpResponse {
     // Whoever caches the keys for as long as this says knows every key before it signs.
-    let cache = format!("public, max-age={}", api.jwks_max_age_seconds);
+    let cache = format!("public, max-age={}", api.refresh_keys.cacheable_for().as_secs());
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, cache))
         .insert_header(ContentType::json())

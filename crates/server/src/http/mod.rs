@@ -14,6 +14,7 @@ mod form;
 mod forwarded;
 mod introspect;
 mod jwks;
+mod keys;
 mod observe;
 mod register;
 mod revoke;
@@ -36,9 +37,10 @@ use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{Handler, Resource, Responder, Route, guard};
 use app::{
     AddSecret, AuthorizeManagement, ChangeState, DeleteClient, FindClient, ListClients,
-    ListSecrets, RegisterClient, RegistrationRules, RevokeSecret, TokenInfo, UpdateClient,
+    ListSecrets, RefreshKeys, RegisterClient, RegistrationRules, RevokeKey, RevokeSecret,
+    RotateKeys, TokenInfo, UpdateClient,
 };
-use domain::port::{Clock, TokenDigester};
+use domain::port::{Clock, KeyRepository, TokenDigester};
 use domain::{Issuer, SigningAlgorithm, TokenDigest};
 
 pub(crate) use dialect::{Dialect, DialectName, Dialects};
@@ -69,7 +71,11 @@ pub(crate) struct Api {
     pub(crate) rules: RegistrationRules,
     pub(crate) registration: RegistrationAccess,
     pub(crate) jwks: Arc<dyn Fn() -> Bytes + Send + Sync>,
-    pub(crate) jwks_max_age_seconds: u64,
+    pub(crate) list_keys: Arc<dyn KeyRepository>,
+    pub(crate) rotate_keys: RotateKeys,
+    pub(crate) revoke_key: RevokeKey,
+    /// What follows a change of the keys on this node, and knows how long they may be cached.
+    pub(crate) refresh_keys: RefreshKeys,
     pub(crate) discovery: Discovery,
     pub(crate) dependencies: Vec<Dependency>,
     /// The headers that go on to the crud-service, in lower case, where clients are kept in one.
@@ -168,6 +174,7 @@ pub(crate) fn routes(prefix: &str, dialects: &Dialects) -> impl FnOnce(&mut Serv
                     .service(get("/documentation", documentation::page))
                     .service(get("/documentation/{file}", documentation::asset))
                     .service(clients::routes())
+                    .service(keys::routes())
                     .default_service(web::to(unknown_path)),
             )
             .default_service(web::to(unknown_path));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::rt::task::JoinHandle;
 use actix_web::rt::{self, time};
 use actix_web::web;
-use app::{ClaimBootstrapToken, EnsureKeys, EnsureKeysError, RefreshKeys, UndoRegistrations};
+use app::{ClaimBootstrapToken, EnsureKeys, EnsureKeysError, TendKeys, UndoRegistrations};
 use domain::port::{ChangeFeed, ChangeListener};
 use domain::{Fault, SigningAlgorithm};
 use tokio::sync::{Notify, oneshot};
@@ -31,7 +31,7 @@ const STEADY: Duration = Duration::from_secs(30);
 pub(super) struct Starter {
     pub(super) stores: Arc<Stores>,
     pub(super) ensure_keys: EnsureKeys,
-    pub(super) refresh_keys: RefreshKeys,
+    pub(super) tend_keys: TendKeys,
     pub(super) claim_bootstrap_token: Option<ClaimBootstrapToken>,
     pub(super) phase: Arc<Phase>,
     pub(super) algorithms: Vec<SigningAlgorithm>,
@@ -60,7 +60,7 @@ impl Tasks {
     ) -> (Self, oneshot::Receiver<String>) {
         let (tell, failed) = oneshot::channel();
         let (phase, stores) = (Arc::clone(&starter.phase), Arc::clone(&starter.stores));
-        let refresh_keys = starter.refresh_keys.clone();
+        let tend_keys = starter.tend_keys.clone();
         let mut handles = vec![
             rt::spawn(async move {
                 if let Err(what) = starter.run().await {
@@ -68,7 +68,7 @@ impl Tasks {
                     drop(tell.send(what));
                 }
             }),
-            rt::spawn(refresh(refresh_keys, refresh_every, news.keys_changed, phase)),
+            rt::spawn(tend(tend_keys, refresh_every, news.keys_changed, phase)),
             rt::spawn(flush(notes)),
         ];
         for (name, feed) in &stores.feeds {
@@ -101,10 +101,8 @@ impl Starter {
 
     async fn attempt(&self) -> Result<(), Attempt> {
         self.stores.migrate().await?;
-        for algorithm in &self.algorithms {
-            let keys = self.ensure_keys.execute(*algorithm).await?;
-            self.refresh_keys.install(&keys)?;
-        }
+        self.ensure_keys.execute(&self.algorithms).await?;
+        self.tend_keys.refresh_keys.execute().await?;
         let token = match &self.claim_bootstrap_token {
             Some(claim) => claim.execute().await?,
             None => None,
@@ -138,9 +136,9 @@ impl From<EnsureKeysError> for Attempt {
     }
 }
 
-/// Takes over keys that another node or a command changed: when it is told of that, and now and
-/// then in any case.
-async fn refresh(keys: RefreshKeys, every: Duration, changed: Arc<Notify>, phase: Arc<Phase>) {
+/// Takes over keys that another node or a command changed, when it is told of that, and now and
+/// then in any case; lets them take their turn when it is time.
+async fn tend(keys: TendKeys, every: Duration, changed: Arc<Notify>, phase: Arc<Phase>) {
     // News that could not be followed are not over.
     let mut is_due = false;
     loop {
@@ -153,8 +151,14 @@ async fn refresh(keys: RefreshKeys, every: Duration, changed: Arc<Notify>, phase
         }
         is_due = false;
         match keys.execute().await {
-            Ok(true) => tracing::info!("the signing keys were changed"),
-            Ok(false) => (),
+            Ok(tended) => {
+                for key in &tended.turned {
+                    tracing::info!(key.id = %key, "the next signing key took its turn");
+                }
+                if tended.is_changed {
+                    tracing::info!("the signing keys were changed");
+                }
+            }
             Err(fault) => {
                 is_due = true;
                 tracing::warn!(error = fault.explained(), "the keys cannot be read again");

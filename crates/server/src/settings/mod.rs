@@ -120,6 +120,10 @@ pub(crate) struct Keys {
     pub(crate) publish_before_use: Duration,
     /// How often the keys are read again.
     pub(crate) refresh: Duration,
+    /// How long a key signs until the next one takes its turn; `None`: until it is told to.
+    pub(crate) rotate_every: Option<Duration>,
+    /// How far the clocks of nodes may be apart.
+    pub(crate) clock_skew: Duration,
 }
 
 /// A key the operator brings.
@@ -304,7 +308,7 @@ impl Settings {
             tokens,
             dialects,
             clock_skew: Duration::from_secs(clock_skew),
-            keys: keys(reader),
+            keys: keys(reader, &mut notices),
             secrets: secrets(reader, cores),
             cache: Cache {
                 capacity: reader.number("cache.capacity", 1..=100_000_000, 100_000),
@@ -460,7 +464,7 @@ fn algorithms(reader: &mut Reader, key: &str) -> Vec<SigningAlgorithm> {
     algorithms
 }
 
-fn keys(reader: &mut Reader) -> Keys {
+fn keys(reader: &mut Reader, notices: &mut Vec<String>) -> Keys {
     const STATES: [(&str, KeyState); 3] =
         [("next", KeyState::Next), ("active", KeyState::Active), ("retired", KeyState::Retired)];
     let mut files = reader.tables("keys.files", |reader, at| {
@@ -482,8 +486,18 @@ fn keys(reader: &mut Reader) -> Keys {
             reader.refuse("keys.files", format!("two keys have the kid {}", file.id));
         }
     }
+    if !files.is_empty() && reader.has("keys.rotate_every_seconds") {
+        notices.push(
+            "keys.rotate_every_seconds has no effect, since the keys are files: rotate them in \
+             keys.files"
+                .to_owned(),
+        );
+    }
+    let rotate_every = reader.number("keys.rotate_every_seconds", 0..=5 * YEAR, 90 * DAY);
     Keys {
         files,
+        rotate_every: (rotate_every != 0).then(|| Duration::from_secs(rotate_every)),
+        clock_skew: Duration::from_secs(reader.number("keys.clock_skew_seconds", 0..=3_600, 300)),
         password: reader.secret("keys.password"),
         publish_before_use: Duration::from_secs(reader.number(
             "keys.publish_seconds",

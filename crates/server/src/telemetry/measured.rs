@@ -9,8 +9,8 @@ use domain::port::{
     StoreKeysError, TokenRepository, UpdateClientError,
 };
 use domain::{
-    Client, ClientId, Credential, Fault, FaultKind, KeySet, Login, ReferenceToken, Revision,
-    SecretHash, SecretId, SecretUse, SigningKey, Timestamp, TokenDigest, TokenId,
+    Client, ClientId, Credential, EndingSecret, Fault, FaultKind, KeySet, Login, ReferenceToken,
+    Revision, SecretHash, SecretId, SecretUse, SigningKey, Timestamp, TokenDigest, TokenId,
 };
 
 use super::metrics::Metrics;
@@ -148,6 +148,15 @@ impl CredentialRepository for Measured<dyn CredentialRepository> {
 
     async fn record_uses(&self, uses: &[SecretUse]) -> Result<(), Fault> {
         self.measure("record_secret_uses", self.inner.record_uses(uses)).await
+    }
+
+    async fn ending(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<EndingSecret>, Fault> {
+        self.measure("ending_credentials", self.inner.ending(from, until, limit)).await
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Opened {
     pub(super) postgres: Option<Arc<PgStores>>,
     pub(super) mongodb: Option<Arc<MongoStores>>,
     /// Whether revocations and reference tokens, and whether used assertions, are in MongoDB.
-    pub(super) in_mongodb: (bool, bool),
+    pub(super) in_mongodb: (bool, bool, bool),
     pub(super) redis: Option<Arc<RedisStores>>,
     pub(super) crud: Option<Arc<CrudClients>>,
 }
@@ -52,7 +52,8 @@ impl Opened {
         if let Some(it) = settings.mongodb.as_ref().filter(|_| uses(Store::Mongodb)) {
             opened.mongodb = Some(Arc::new(mongodb(it).await?));
             let is_there = |store| store == Store::Mongodb;
-            opened.in_mongodb = (is_there(names.tokens), is_there(names.replay));
+            opened.in_mongodb =
+                (is_there(names.tokens), is_there(names.replay), is_there(names.credentials));
         }
         if let Some(it) = settings.crud.as_ref().filter(|_| uses(Store::Crud)) {
             opened.crud = Some(Arc::new(crud(it)?));
@@ -116,8 +117,21 @@ impl Opened {
 pub(super) enum Database {
     Sqlite(Arc<SqliteStores>),
     Postgres(Arc<PgStores>),
-    /// With what is kept in it of what ends: tokens, and used assertions.
-    Mongodb(Arc<MongoStores>, (bool, bool)),
+    /// With what is kept in it of what ends: tokens, used assertions, and secrets.
+    Mongodb(Arc<MongoStores>, (bool, bool, bool)),
+}
+
+/// The collection may be another program's, in which we may make no index: then secrets that end are
+/// looked for without one.
+async fn prepare_credentials(stores: &MongoStores) -> Result<(), Fault> {
+    match stores.prepare_credentials().await {
+        Err(fault) if !fault.is_passing() => {
+            let error = fault.explained();
+            tracing::warn!(error, "secrets that end are looked for without an index");
+            Ok(())
+        }
+        outcome => outcome,
+    }
 }
 
 impl Database {
@@ -134,13 +148,16 @@ impl Database {
             Self::Sqlite(it) => migrate(it).await,
             Self::Postgres(it) => migrate(it).await,
             // Indexes, and nothing else: made where they are missing.
-            Self::Mongodb(it, (has_tokens, has_replay)) => {
+            Self::Mongodb(it, (has_tokens, has_replay, has_secrets)) => {
                 domain::port::HealthProbe::check(it.as_ref()).await?;
                 if *has_tokens {
                     it.prepare_tokens().await?;
                 }
                 if *has_replay {
                     it.prepare_replay().await?;
+                }
+                if *has_secrets {
+                    prepare_credentials(it).await?;
                 }
                 return Ok(Vec::new());
             }

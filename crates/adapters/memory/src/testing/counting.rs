@@ -8,8 +8,8 @@ use domain::port::{
     ClientRepository, CredentialRepository, InsertClientError, TokenRepository, UpdateClientError,
 };
 use domain::{
-    Client, ClientId, Credential, Fault, Revision, SecretHash, SecretId, SecretUse, Timestamp,
-    TokenId,
+    Client, ClientId, Credential, EndingSecret, Fault, Revision, SecretHash, SecretId, SecretUse,
+    Timestamp, TokenId,
 };
 
 /// A store that counts its reads, and yields before each, so that reads at the same time do
@@ -98,6 +98,15 @@ impl<P: CredentialRepository + ?Sized> CredentialRepository for Counting<P> {
 
     async fn record_uses(&self, uses: &[SecretUse]) -> Result<(), Fault> {
         self.store.record_uses(uses).await
+    }
+
+    async fn ending(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<EndingSecret>, Fault> {
+        self.read().await.ending(from, until, limit).await
     }
 }
 

@@ -10,8 +10,8 @@ use domain::port::{
     StoreKeysError, TokenRepository, UpdateClientError, Verdict,
 };
 use domain::{
-    Client, ClientId, ClientSecret, Credential, Fault, KeySet, Login, Revision, SecretHash,
-    SecretId, SecretUse, SigningKey, Timestamp, TokenDigest, TokenId,
+    Client, ClientId, ClientSecret, Credential, EndingSecret, Fault, KeySet, Login, Revision,
+    SecretHash, SecretId, SecretUse, SigningKey, Timestamp, TokenDigest, TokenId,
 };
 
 /// A store that can go out: while it is, every method is a fault and changes nothing.
@@ -111,6 +111,11 @@ faulty! { CredentialRepository {
     fn remove(client: &ClientId, secret: &SecretId) -> Result<bool, Fault>;
     fn remove_all(client: &ClientId) -> Result<(), Fault>;
     fn record_uses(uses: &[SecretUse]) -> Result<(), Fault>;
+    fn ending(
+        from: Timestamp,
+        until: Timestamp,
+        limit: usize
+    ) -> Result<Vec<EndingSecret>, Fault>;
 }}
 
 faulty! { TokenRepository {

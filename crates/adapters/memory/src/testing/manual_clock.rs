@@ -7,24 +7,31 @@ use domain::Timestamp;
 use domain::port::Clock;
 
 /// A clock that stands still until somebody moves it, in either direction.
+///
+/// Its uptime moves with [`ManualClock::advance`] alone: to set a clock lets no time pass.
 #[derive(Debug)]
-pub struct ManualClock(AtomicU64);
+pub struct ManualClock {
+    now: AtomicU64,
+    uptime: AtomicU64,
+}
 
 impl ManualClock {
     /// A clock that says `now`.
     #[must_use]
     pub const fn at(now: Timestamp) -> Self {
-        Self(AtomicU64::new(now.as_unix_millis()))
+        Self { now: AtomicU64::new(now.as_unix_millis()), uptime: AtomicU64::new(0) }
     }
 
     /// Says `now` from now on.
     pub fn set(&self, now: Timestamp) {
-        self.0.store(now.as_unix_millis(), Ordering::SeqCst);
+        self.now.store(now.as_unix_millis(), Ordering::SeqCst);
     }
 
     /// Goes `span` ahead.
     pub fn advance(&self, span: Duration) {
         self.set(self.now().after(span));
+        let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        self.uptime.fetch_add(millis, Ordering::SeqCst);
     }
 
     /// Goes `span` back.
@@ -42,6 +49,10 @@ impl Default for ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_unix_millis(self.0.load(Ordering::SeqCst))
+        Timestamp::from_unix_millis(self.now.load(Ordering::SeqCst))
+    }
+
+    fn uptime(&self) -> Duration {
+        Duration::from_millis(self.uptime.load(Ordering::SeqCst))
     }
 }

@@ -71,6 +71,13 @@ impl CredentialDocument {
     }
 }
 
+impl CredentialDocument {
+    /// The name under which its client is kept.
+    pub(crate) fn client(&self) -> &str {
+        &self.key.client
+    }
+}
+
 impl TryFrom<CredentialDocument> for Credential {
     type Error = Fault;
 

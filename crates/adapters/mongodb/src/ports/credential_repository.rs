@@ -2,14 +2,16 @@
 
 use async_trait::async_trait;
 use domain::port::CredentialRepository;
-use domain::{ClientId, Credential, Fault, SecretHash, SecretId, SecretUse, Timestamp};
+use domain::{
+    ClientId, Credential, EndingSecret, Fault, SecretHash, SecretId, SecretUse, Timestamp,
+};
 use futures_util::TryStreamExt as _;
 use mongodb::bson::{Document, doc};
 use mongodb::options::UpdateModifications;
 
 use crate::MongoStores;
 use crate::documents::{CredentialDocument, CredentialKey, all_of};
-use crate::moment::kept_moment;
+use crate::moment::{EPOCH, kept_moment};
 
 #[async_trait]
 impl CredentialRepository for MongoStores {
@@ -78,6 +80,37 @@ impl CredentialRepository for MongoStores {
             }
         });
         self.update_each(self.credentials(), updates.collect()).await
+    }
+
+    async fn ending(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<EndingSecret>, Fault> {
+        let ends = doc! {
+            // The first is that of the index: without it the index is not used.
+            "expires_at": { "$gt": EPOCH, "$gte": kept_moment(from), "$lt": kept_moment(until) },
+            // The collection may hold documents of others.
+            "_id.client": { "$type": "string" },
+            "_id.secret": { "$type": "string" },
+        };
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let find = async {
+            let secrets = self.collection::<CredentialDocument>(self.credentials()).await?;
+            let first_first = doc! { "expires_at": 1 };
+            secrets.find(ends).sort(first_first).limit(limit).await?.try_collect::<Vec<_>>().await
+        };
+        // A limit of zero would be none.
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let documents = self.connection().in_time(find).await?;
+        let secret = |document: CredentialDocument| {
+            let client = self.client_keys().client(document.client());
+            Ok(EndingSecret { client, secret: document.try_into()? })
+        };
+        documents.into_iter().map(secret).collect()
     }
 }
 

@@ -2,11 +2,13 @@
 
 use async_trait::async_trait;
 use domain::port::CredentialRepository;
-use domain::{ClientId, Credential, Fault, SecretHash, SecretId, SecretUse, Timestamp};
+use domain::{
+    ClientId, Credential, EndingSecret, Fault, SecretHash, SecretId, SecretUse, Timestamp,
+};
 use serde_json::{Value, json};
 
 use crate::number::kept_moment;
-use crate::rows::{CredentialRow, credential};
+use crate::rows::{CredentialRow, EndingRow, credential};
 use crate::{Engine, Stores};
 
 const LIST: &str = "
@@ -29,6 +31,10 @@ const EXPIRE: &str = "
 const REMOVE: &str = "delete from credentials where client_id = $1 and id = $2";
 
 const REMOVE_ALL: &str = "delete from credentials where client_id = $1";
+
+const ENDING: &str = "
+    select client_id, id, hash, selector, name, created_at, expires_at, last_used from credentials
+    where expires_at >= $1 and expires_at < $2 order by expires_at, sequence limit $3";
 
 #[async_trait]
 impl<E: Engine> CredentialRepository for Stores<E> {
@@ -85,5 +91,17 @@ impl<E: Engine> CredentialRepository for Stores<E> {
         };
         let noted = uses.iter().map(noted).collect::<Value>().to_string();
         self.engine.write(E::RECORD_USES, &[(&noted).into()]).await.map(drop)
+    }
+
+    async fn ending(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<EndingSecret>, Fault> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let arguments = [kept_moment(from), kept_moment(until), limit].map(Into::into);
+        let rows: Vec<EndingRow> = self.engine.read(ENDING, &arguments).await?;
+        rows.into_iter().map(EndingSecret::try_from).collect()
     }
 }

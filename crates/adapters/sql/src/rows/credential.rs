@@ -1,6 +1,6 @@
 //! A row of `credentials`.
 
-use domain::{ClientId, Credential, Fault, SecretHash, SecretName, SecretSelector};
+use domain::{ClientId, Credential, EndingSecret, Fault, SecretHash, SecretName, SecretSelector};
 use sqlx::FromRow;
 
 use crate::Argument;
@@ -45,6 +45,25 @@ impl TryFrom<CredentialRow> for Credential {
             created_at: believed_moment(row.created_at)?,
             expires_at: row.expires_at.map(believed_moment).transpose()?,
             last_used: row.last_used.map(believed_moment).transpose()?,
+        })
+    }
+}
+
+/// A row of `credentials`, with the client.
+#[derive(FromRow)]
+pub(crate) struct EndingRow {
+    client_id: String,
+    #[sqlx(flatten)]
+    credential: CredentialRow,
+}
+
+impl TryFrom<EndingRow> for EndingSecret {
+    type Error = Fault;
+
+    fn try_from(row: EndingRow) -> Result<Self, Fault> {
+        Ok(Self {
+            client: Some(row.client_id.parse().map_err(Fault::corrupt)?),
+            secret: row.credential.try_into()?,
         })
     }
 }

@@ -7,6 +7,6 @@ mod reference_token;
 pub(crate) mod signing_keys;
 
 pub(crate) use client::{ClientRow, select_clients};
-pub(crate) use credential::CredentialRow;
+pub(crate) use credential::{CredentialRow, EndingRow};
 pub(crate) use reference_token::ReferenceTokenRow;
 pub(crate) use signing_keys::SigningKeysRow;
