@@ -41,6 +41,7 @@ pub use use_case::revoke_secret::RevokeSecret;
 pub use use_case::revoke_token::{RevokeToken, RevokeTokenError};
 pub use use_case::rotate_keys::{RotateKeys, RotateKeysError};
 pub use use_case::rotate_secret::RotateSecret;
+pub use use_case::survey_secrets::{SecretsSurvey, SurveySecrets};
 pub use use_case::tend_keys::{TendKeys, TendedKeys};
 pub use use_case::token_info::{TokenInfo, TokenInfoError};
 pub use use_case::undo_registrations::{UndoRegistrations, Unfinished};

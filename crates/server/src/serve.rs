@@ -1,6 +1,7 @@
 //! The life of the server: start, serve, end.
 
 mod background;
+mod secrets_watch;
 mod tls;
 
 use std::io;
@@ -15,6 +16,8 @@ use tokio::net::TcpSocket;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+pub(crate) use secrets_watch::SecretNumbers;
 
 use crate::http::{self, Api};
 use crate::service::Service;
@@ -91,6 +94,9 @@ async fn serve(settings: Settings) -> Result<(), ServeError> {
         .with(provider.as_ref().map(traces::layer))
         .init();
     log_panics();
+    if !settings.keys.files.is_empty() {
+        tracing::info!("the signing keys are files: they take turns in the configuration alone");
+    }
     for notice in settings.notices.iter().chain(&wiring::check_keys(&settings)?) {
         tracing::warn!("{notice}");
     }
@@ -114,6 +120,7 @@ async fn serve_until_told(settings: &Settings, logging: Logging) -> Result<(), S
         notes,
         ensure_keys,
         tend_keys,
+        secrets_watch,
         claim_bootstrap_token,
         phase,
         listener: hears,
@@ -131,6 +138,7 @@ async fn serve_until_told(settings: &Settings, logging: Logging) -> Result<(), S
         stores: Arc::clone(&stores),
         ensure_keys,
         tend_keys,
+        secrets_watch,
         claim_bootstrap_token,
         phase: Arc::clone(&phase),
         algorithms: settings.tokens.algorithms(),

@@ -9,10 +9,10 @@ use app::{
     DeleteClient, EnsureKeys, FindClient, IntrospectToken, IssueToken, ListClients, ListSecrets,
     ManagementAuthentication, RefreshKeys, RegisterClient, RegistrationRules,
     ReplaceBootstrapToken, RevokeKey, RevokeSecret, RevokeToken, RotateKeys, RotateSecret,
-    TendKeys, TokenInfo, UpdateClient,
+    SurveySecrets, TendKeys, TokenInfo, UpdateClient,
 };
 use domain::port::{
-    ChangeListener, ClientRepository, CredentialRepository, KeyRepository, SecretHasher,
+    ChangeListener, ClientRepository, Clock, CredentialRepository, KeyRepository, SecretHasher,
     TokenDigester,
 };
 use domain::{
@@ -26,6 +26,7 @@ use crate::command::CommandError;
 use crate::http::{
     self, Api, Dialect, DialectName, Dialects, Discovery, Phase, RegistrationAccess,
 };
+use crate::serve::SecretNumbers;
 use crate::settings::{DialectSettings, Management, RegistrationMode, Settings, Store};
 use crate::telemetry::{Logging, RequestLog};
 use crate::wiring::{Cached, Notes, OpenError, Stores, Tools};
@@ -45,6 +46,8 @@ pub(crate) struct Service {
     pub(crate) notes: Arc<Notes>,
     pub(crate) ensure_keys: EnsureKeys,
     pub(crate) tend_keys: TendKeys,
+    /// There where secrets are warned of before they end.
+    pub(crate) secrets_watch: Option<(SurveySecrets, Arc<SecretNumbers>)>,
     /// There where the first start makes a bootstrap token.
     pub(crate) claim_bootstrap_token: Option<ClaimBootstrapToken>,
     pub(crate) phase: Arc<Phase>,
@@ -66,6 +69,7 @@ impl Service {
         let cached = Cached::new(settings, &stores, &tools, &logging)?;
         let phase = Arc::new(Phase::default());
         let tend_keys = tend_keys(settings, &tools, &cached.keys);
+        let secrets_watch = secrets_watch(settings, &tools, &cached);
         let state = (Arc::clone(&phase), tend_keys.refresh_keys.clone());
         let api = api(settings, &issuer, logging, &stores, &tools, &cached, state);
         let claim_bootstrap_token = match settings.management {
@@ -81,6 +85,7 @@ impl Service {
             notes: cached.notes,
             ensure_keys: ensure_keys(settings, &tools, &cached.keys),
             tend_keys,
+            secrets_watch,
             stores,
             claim_bootstrap_token,
             phase,
@@ -132,6 +137,9 @@ fn api(
             credentials: cached.measured_credentials.clone(),
         },
         add_secret: add_secret(tools, managed, &cached.credentials, &cached.hasher),
+        rotate_secret: RotateSecret {
+            add_secret: add_secret(tools, managed, &cached.credentials, &cached.hasher),
+        },
         revoke_secret: RevokeSecret { credentials: cached.credentials.clone() },
         authorize_management: AuthorizeManagement {
             authentication: management(settings, stores, tools.digester.as_ref()),
@@ -320,11 +328,13 @@ pub(crate) struct Commands {
     pub(crate) change_state: ChangeState,
     pub(crate) delete_client: DeleteClient,
     pub(crate) rotate_secret: RotateSecret,
+    pub(crate) list_secrets: ListSecrets,
     pub(crate) rotate_keys: RotateKeys,
     pub(crate) revoke_key: RevokeKey,
     pub(crate) replace_bootstrap_token: ReplaceBootstrapToken,
     pub(crate) keys: Arc<dyn KeyRepository>,
     pub(crate) rules: RegistrationRules,
+    pub(crate) clock: Arc<dyn Clock>,
     stores: Stores,
 }
 
@@ -354,6 +364,10 @@ impl Commands {
                 clock: Arc::clone(&tools.clock),
                 longest_lifetime: LONGEST_TOKEN,
             },
+            list_secrets: ListSecrets {
+                clients: Arc::clone(&clients),
+                credentials: Arc::clone(&credentials),
+            },
             rotate_secret: RotateSecret {
                 add_secret: add_secret(&tools, &clients, &credentials, &hasher),
             },
@@ -366,6 +380,7 @@ impl Commands {
             },
             keys: Arc::clone(&stores.keys),
             rules: tools.rules,
+            clock: tools.clock,
             stores,
         })
     }
@@ -428,6 +443,20 @@ fn rotate_keys(settings: &Settings, tools: &Tools, keys: &Arc<dyn KeyRepository>
 fn revoke_key(settings: &Settings, tools: &Tools, keys: &Arc<dyn KeyRepository>) -> RevokeKey {
     let ensure_keys = ensure_keys(settings, tools, keys);
     RevokeKey { ensure_keys, algorithms: settings.tokens.algorithms() }
+}
+
+fn secrets_watch(
+    settings: &Settings,
+    tools: &Tools,
+    cached: &Cached,
+) -> Option<(SurveySecrets, Arc<SecretNumbers>)> {
+    let survey = SurveySecrets {
+        clients: Arc::clone(&cached.managed_clients),
+        credentials: Arc::clone(&cached.measured_credentials),
+        clock: Arc::clone(&tools.clock),
+        warn_before: settings.secrets.warn_before?,
+    };
+    Some((survey, Arc::clone(&cached.secret_numbers)))
 }
 
 fn tend_keys(settings: &Settings, tools: &Tools, keys: &Arc<dyn KeyRepository>) -> TendKeys {

@@ -20,6 +20,7 @@ pub(crate) mod revoke_secret;
 pub(crate) mod revoke_token;
 pub(crate) mod rotate_keys;
 pub(crate) mod rotate_secret;
+pub(crate) mod survey_secrets;
 pub(crate) mod tend_keys;
 pub(crate) mod token_info;
 pub(crate) mod undo_registrations;

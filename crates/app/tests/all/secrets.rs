@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use app::{AddSecretError, AddSecretRequest, RevokeSecret, RotateSecret};
+use app::{
+    AddSecretError, AddSecretRequest, RevokeSecret, RotateSecret, SecretsSurvey, SurveySecrets,
+};
 use domain::port::{Clock as _, CredentialRepository as _};
-use domain::{ClientId, MAX_SECRETS_PER_CLIENT};
+use domain::{ClientId, ClientState, MAX_SECRETS_PER_CLIENT};
 use serde_json::json;
 
 use crate::support::House;
@@ -71,4 +73,87 @@ async fn a_client_with_keys_gets_no_secret() {
     let refused = house.add_secret().execute(&client, AddSecretRequest::default()).await;
 
     assert!(matches!(refused.unwrap_err(), AddSecretError::UsesKeys));
+}
+
+const DAY: Duration = Duration::from_hours(24);
+
+fn survey(house: &House) -> SurveySecrets {
+    SurveySecrets {
+        clients: house.clients.clone(),
+        credentials: house.credentials.clone(),
+        clock: house.clock.clone(),
+        warn_before: DAY * 7,
+    }
+}
+
+/// A client whose only secret ends after `days`.
+async fn ending_after(house: &House, days: u32) -> ClientId {
+    let client: ClientId = house.client(json!({})).await.0.parse().unwrap();
+    let own = house.credentials.list(&client).await.unwrap().remove(0);
+    house.credentials.expire(&client, &own.id, house.clock.now().after(DAY * days)).await.unwrap();
+    client
+}
+
+fn clients(survey: SecretsSurvey) -> [Vec<ClientId>; 2] {
+    [survey.ending, survey.ended]
+        .map(|list| list.into_iter().map(|it| it.client.unwrap()).collect())
+}
+
+#[tokio::test]
+async fn secrets_that_end_soon_and_those_that_ended_lately_are_found() {
+    let house = House::new();
+    house.client(json!({})).await;
+    let [eight, seven, three, one] = [
+        ending_after(&house, 8).await,
+        ending_after(&house, 7).await,
+        ending_after(&house, 3).await,
+        ending_after(&house, 1).await,
+    ];
+    let end = house.clock.now().after(DAY);
+
+    let found = survey(&house).execute().await.unwrap();
+    assert_eq!(found.next_end(), Some(end));
+    assert_eq!(clients(found), [vec![one.clone(), three.clone()], vec![]]);
+    house.clock.advance(DAY * 3);
+    let found = survey(&house).execute().await.unwrap();
+    assert_eq!(clients(found), [vec![seven.clone(), eight.clone()], vec![one, three.clone()]]);
+    house.clock.advance(DAY * 7);
+    let found = survey(&house).execute().await.unwrap();
+    assert_eq!(found.next_end(), None);
+    assert_eq!(clients(found), [vec![], vec![three, seven, eight]]);
+}
+
+/// A warning that nobody has to act on teaches everybody not to look.
+#[tokio::test]
+async fn nobody_is_warned_of_what_locks_nobody_out() {
+    let house = House::new();
+    let soon = house.clock.now().after(DAY * 2);
+    let [rotated, brief, disabled, deleted] = [
+        ending_after(&house, 1).await,
+        ending_after(&house, 1).await,
+        ending_after(&house, 1).await,
+        ending_after(&house, 1).await,
+    ];
+    house.add_secret().execute(&rotated, AddSecretRequest::default()).await.unwrap();
+    let soon = AddSecretRequest { expires_at: Some(soon), ..AddSecretRequest::default() };
+    house.add_secret().execute(&brief, soon).await.unwrap();
+    house.change_state().execute(&disabled, ClientState::Trash).await.unwrap();
+    house.delete_client().execute(&deleted).await.unwrap();
+
+    let found = survey(&house).execute().await.unwrap();
+
+    assert_eq!(clients(found), [vec![brief.clone()], vec![]], "the last one");
+    house.clock.advance(DAY * 3);
+    let found = survey(&house).execute().await.unwrap();
+    assert_eq!(clients(found), [vec![], vec![brief]]);
+}
+
+#[tokio::test]
+async fn a_store_that_is_out_is_no_answer() {
+    let house = House::new();
+    ending_after(&house, 1).await;
+
+    house.clients.go_out();
+
+    assert!(survey(&house).execute().await.unwrap_err().is_passing());
 }

@@ -42,6 +42,11 @@ pub(crate) enum Client {
         /// Its client_id.
         client: String,
     },
+    /// Lists what is known of a client's secrets: names and dates, never a secret.
+    Secrets {
+        /// Its client_id.
+        client: String,
+    },
     /// Makes a new secret, prints it this once, and lets the old ones end.
     RotateSecret(RotateSecret),
 }
@@ -91,6 +96,9 @@ pub(crate) struct RotateSecret {
     /// For how long the old secrets still work.
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
     overlap: u64,
+    /// For how long the new one works; without it, for ever.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    expires_in: Option<u64>,
 }
 
 /// Carries the command out.
@@ -128,6 +136,7 @@ async fn carry_out(
             output.print(&json!({"client_id": client}), &[format!("{client} is deleted")]);
             Ok(())
         }
+        Client::Secrets { client } => secrets(&client, commands, output).await,
         Client::RotateSecret(it) => rotate(it, commands, output).await,
     }
 }
@@ -216,6 +225,22 @@ async fn change(
     Ok(())
 }
 
+async fn secrets(raw: &str, commands: &Commands, output: &Output) -> Result<(), CommandError> {
+    let known = commands.list_secrets.execute(&id(raw)?).await?.ok_or_else(unknown)?;
+    let documents: Vec<Value> = known.iter().map(client_document::credential).collect();
+    let text = |document: &Value, member: &str| {
+        document.get(member).and_then(Value::as_str).unwrap_or("-").to_owned()
+    };
+    let line = |it: &Value| {
+        let [id, name, created, ends, used] =
+            ["secret_id", "name", "created_at", "expires_at", "last_used"].map(|of| text(it, of));
+        format!("{id}  {name}  created {created}  ends {ends}  last used {used}")
+    };
+    let lines: Vec<String> = documents.iter().map(line).collect();
+    output.print(&json!({"secrets": documents}), &lines);
+    Ok(())
+}
+
 async fn rotate(
     it: RotateSecret,
     commands: &Commands,
@@ -226,7 +251,8 @@ async fn rotate(
         None => None,
         Some(parsed) => Some(parsed.map_err(refused)?),
     };
-    let request = AddSecretRequest { name, expires_at: None };
+    let end = |seconds| commands.clock.now().after(Duration::from_secs(seconds));
+    let request = AddSecretRequest { name, expires_at: it.expires_in.map(end) };
     let overlap = Duration::from_secs(it.overlap);
     let added = commands.rotate_secret.execute(&id, request, overlap).await.map_err(refused)?;
     let (secret_id, secret) = (&added.credential.id, added.secret.expose());
@@ -235,6 +261,8 @@ async fn rotate(
             "client_id": id.as_str(),
             "secret_id": secret_id.as_str(),
             "client_secret": secret,
+            "client_secret_expires_at":
+                added.credential.expires_at.map_or(0, domain::Timestamp::as_unix_seconds),
         }),
         &[format!("client_secret  {secret}"), format!("The old secrets end in {} s.", it.overlap)],
     );

@@ -49,6 +49,11 @@ pub(crate) fn routes() -> impl HttpServiceFactory + use<> {
             ],
         ))
         .service(resource(
+            "/{client}/secrets/rotate",
+            "POST",
+            [(Method::POST, web::to(secrets::rotate))],
+        ))
+        .service(resource(
             "/{client}/secrets/{secret}",
             "DELETE",
             [(Method::DELETE, web::to(secrets::revoke))],

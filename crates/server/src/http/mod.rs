@@ -38,7 +38,7 @@ use actix_web::{Handler, Resource, Responder, Route, guard};
 use app::{
     AddSecret, AuthorizeManagement, ChangeState, DeleteClient, FindClient, ListClients,
     ListSecrets, RefreshKeys, RegisterClient, RegistrationRules, RevokeKey, RevokeSecret,
-    RotateKeys, TokenInfo, UpdateClient,
+    RotateKeys, RotateSecret, TokenInfo, UpdateClient,
 };
 use domain::port::{Clock, KeyRepository, TokenDigester};
 use domain::{Issuer, SigningAlgorithm, TokenDigest};
@@ -66,6 +66,7 @@ pub(crate) struct Api {
     pub(crate) delete_client: DeleteClient,
     pub(crate) list_secrets: ListSecrets,
     pub(crate) add_secret: AddSecret,
+    pub(crate) rotate_secret: RotateSecret,
     pub(crate) revoke_secret: RevokeSecret,
     pub(crate) authorize_management: AuthorizeManagement,
     pub(crate) rules: RegistrationRules,

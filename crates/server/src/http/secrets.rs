@@ -1,8 +1,10 @@
 //! `/clients/{client}/secrets`: operators rotate secrets.
 
+use std::time::Duration;
+
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
-use app::{AddSecretRequest, AddedSecret};
+use app::{AddSecretError, AddSecretRequest, AddedSecret};
 use domain::{ClientId, JsonObject, SecretId, SecretName, Timestamp};
 use serde_json::{Value, json};
 
@@ -32,10 +34,39 @@ pub(crate) async fn add(
     let object = body::optional_json(request.headers(), payload).await?;
     let id: ClientId = path_value(&path)?;
     let asked = add_secret_request(object, api.clock.now())?;
-    let (add_secret, revoke_secret) = (api.add_secret.clone(), api.revoke_secret.clone());
-    let (of, client) = (id.clone(), id.clone());
-    let work = async move { add_secret.execute(&of, asked).await };
-    // A secret that nobody got to know would take the room of another.
+    let (add_secret, of) = (api.add_secret.clone(), id.clone());
+    made(&api, id, async move { add_secret.execute(&of, asked).await }).await
+}
+
+/// A new secret, beside which the others are good for `overlap` seconds more: none, unless the
+/// request says so.
+pub(crate) async fn rotate(
+    request: HttpRequest,
+    path: web::Path<String>,
+    payload: web::Payload,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, ApiError> {
+    let mut object = body::optional_json(request.headers(), payload).await?;
+    let id: ClientId = path_value(&path)?;
+    let overlap = match object.remove("overlap") {
+        None | Some(Value::Null) => Duration::ZERO,
+        Some(value) => value.as_u64().map(Duration::from_secs).ok_or_else(|| {
+            invalid("overlap: must be a whole number of seconds; 0 ends the others at once")
+        })?,
+    };
+    let asked = add_secret_request(object, api.clock.now())?;
+    let (rotate_secret, of) = (api.rotate_secret.clone(), id.clone());
+    made(&api, id, async move { rotate_secret.execute(&of, asked, overlap).await }).await
+}
+
+/// The answer of whoever makes a secret. One that nobody got to know is taken back: it would take the
+/// room of another.
+async fn made(
+    api: &Api,
+    id: ClientId,
+    work: impl Future<Output = Result<AddedSecret, AddSecretError>> + 'static,
+) -> Result<HttpResponse, ApiError> {
+    let (revoke_secret, client) = (api.revoke_secret.clone(), id.clone());
     let taking_back = |unheard: AddedSecret| async move {
         if let Err(fault) = revoke_secret.execute(&client, &unheard.credential.id).await {
             tracing::warn!(client.id = %client, error = %fault, "a secret that nobody knows stays");
@@ -66,11 +97,14 @@ pub(crate) async fn revoke(
     Err(ApiError::new(ErrorCode::NotFound, "the client has no secret with this id"))
 }
 
+fn invalid(text: &str) -> ApiError {
+    ApiError::with_text(ErrorCode::InvalidClientMetadata, text)
+}
+
 fn add_secret_request(
     mut object: JsonObject,
     now: Timestamp,
 ) -> Result<AddSecretRequest, ApiError> {
-    let invalid = |text: &str| ApiError::with_text(ErrorCode::InvalidClientMetadata, text);
     let name: Option<SecretName> = match object.remove("name") {
         None | Some(Value::Null) => None,
         Some(value) => match value.as_str().map(str::parse) {
@@ -82,7 +116,7 @@ fn add_secret_request(
     let expires_at = match object.remove("expires_in") {
         None | Some(Value::Null) => None,
         Some(value) => match value.as_u64() {
-            Some(seconds @ 1..) => Some(now.after(std::time::Duration::from_secs(seconds))),
+            Some(seconds @ 1..) => Some(now.after(Duration::from_secs(seconds))),
             Some(0) | None => {
                 return Err(invalid("expires_in: must be a whole number of seconds, at least 1"));
             }

@@ -6,11 +6,14 @@ use std::time::Duration;
 use actix_web::rt::task::JoinHandle;
 use actix_web::rt::{self, time};
 use actix_web::web;
-use app::{ClaimBootstrapToken, EnsureKeys, EnsureKeysError, TendKeys, UndoRegistrations};
+use app::{
+    ClaimBootstrapToken, EnsureKeys, EnsureKeysError, SurveySecrets, TendKeys, UndoRegistrations,
+};
 use domain::port::{ChangeFeed, ChangeListener};
 use domain::{Fault, SigningAlgorithm};
 use tokio::sync::{Notify, oneshot};
 
+use super::secrets_watch::{self, SecretNumbers};
 use crate::http::{Api, Phase};
 use crate::telemetry::stopwatch;
 use crate::welcome;
@@ -32,6 +35,8 @@ pub(super) struct Starter {
     pub(super) stores: Arc<Stores>,
     pub(super) ensure_keys: EnsureKeys,
     pub(super) tend_keys: TendKeys,
+    /// There where secrets are warned of.
+    pub(super) secrets_watch: Option<(SurveySecrets, Arc<SecretNumbers>)>,
     pub(super) claim_bootstrap_token: Option<ClaimBootstrapToken>,
     pub(super) phase: Arc<Phase>,
     pub(super) algorithms: Vec<SigningAlgorithm>,
@@ -61,6 +66,7 @@ impl Tasks {
         let (tell, failed) = oneshot::channel();
         let (phase, stores) = (Arc::clone(&starter.phase), Arc::clone(&starter.stores));
         let tend_keys = starter.tend_keys.clone();
+        let secrets_watch = starter.secrets_watch.clone();
         let mut handles = vec![
             rt::spawn(async move {
                 if let Err(what) = starter.run().await {
@@ -68,12 +74,20 @@ impl Tasks {
                     drop(tell.send(what));
                 }
             }),
-            rt::spawn(tend(tend_keys, refresh_every, news.keys_changed, phase)),
+            rt::spawn(tend(tend_keys, refresh_every, news.keys_changed, Arc::clone(&phase))),
             rt::spawn(flush(notes)),
         ];
         for (name, feed) in &stores.feeds {
             let (feed, listener) = (Arc::clone(feed), Arc::clone(&news.listener));
             handles.push(rt::spawn(follow(name, feed, listener)));
+        }
+        if let Some((survey, numbers)) = secrets_watch {
+            handles.push(rt::spawn(async move {
+                while !phase.has_started() {
+                    time::sleep(FIRST_WAIT).await;
+                }
+                secrets_watch::watch(survey, numbers).await;
+            }));
         }
         handles.push(rt::spawn(announce(Arc::clone(&stores))));
         handles.push(rt::spawn(undo(api.register_client.undo_registrations())));

@@ -152,6 +152,8 @@ pub(crate) struct Secrets {
     pub(crate) workers: usize,
     /// How many may wait.
     pub(crate) queue: usize,
+    /// How long before their end secrets are warned of; `None`: never.
+    pub(crate) warn_before: Option<Duration>,
 }
 
 /// The scheme of new hashes.
@@ -557,6 +559,10 @@ fn secrets(reader: &mut Reader, cores: usize) -> Secrets {
         pepper,
         workers: to_usize(reader.number("hashing.workers", 1..=1_024, cores as u64)),
         queue: to_usize(reader.number("hashing.queue", 1..=100_000, 64)),
+        warn_before: match reader.number("secrets.warn_before_seconds", 0..=YEAR, 7 * DAY) {
+            0 => None,
+            seconds => Some(Duration::from_secs(seconds)),
+        },
     }
 }
 

@@ -32,6 +32,7 @@ pub(crate) use keys::check_keys;
 use samples::{cache_samples, hashing_samples, note_samples};
 pub(crate) use stores::{Dependency, OpenError, Stores};
 
+use crate::serve::SecretNumbers;
 use crate::settings::{KeyStore, Scheme, Settings, Stores as StoreNames};
 use crate::telemetry::{Logging, Measured, Metrics, Sample};
 
@@ -145,6 +146,8 @@ pub(crate) struct Cached {
     pub(crate) hasher: Arc<dyn SecretHasher>,
     pub(crate) notes: Arc<Notes>,
     pub(crate) metrics: Arc<Metrics>,
+    /// How many secrets end.
+    pub(crate) secret_numbers: Arc<SecretNumbers>,
     /// Hears of what others changed.
     pub(crate) listener: Arc<dyn ChangeListener>,
     /// Woken when others changed the keys.
@@ -226,6 +229,10 @@ impl Cached {
         let mut samples = cache_samples(&clients, &credentials, &tokens, &references);
         samples.extend(note_samples(&notes));
         samples.extend(hashing_samples(&tools.hashing, &remembering.statistics()));
+        let secret_numbers: Arc<SecretNumbers> = Arc::default();
+        if settings.secrets.warn_before.is_some() {
+            samples.extend(secret_numbers.samples());
+        }
         let logging = logging.clone();
         let read = Box::new(move || logging.dropped_lines());
         let help = "Log lines nobody read fast enough";
@@ -252,6 +259,7 @@ impl Cached {
             hasher: remembering,
             notes,
             metrics,
+            secret_numbers,
             listener,
             keys_changed,
         })

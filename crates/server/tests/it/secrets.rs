@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use tempfile::TempDir;
+
+use crate::support::cli::run;
 use crate::support::jwt::RSA;
-use crate::support::{Answer, Client, Server, within};
+use crate::support::{Answer, Client, Options, Server, within};
 
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
@@ -171,4 +174,143 @@ async fn a_client_with_keys_has_no_secrets() {
 
     assert_eq!(list(&server, &id).await.len(), 0);
     add(&server, &id, &json!({})).await.assert_error(409, "conflict");
+}
+
+async fn rotate(server: &Server, client: &str, body: &Value) -> Answer {
+    Answer::to(server.manage("POST", &format!("/clients/{client}/secrets/rotate")).json(body)).await
+}
+
+#[tokio::test]
+async fn a_rotation_lets_the_old_secrets_overlap_for_as_long_as_it_says() {
+    let server = Server::start();
+    let client = server.create_client(json!({})).await;
+    server.token_of(&client).await;
+
+    let made = rotate(&server, &client.id, &json!({"overlap": 2, "name": "of May"})).await;
+
+    assert_eq!((made.status.as_u16(), made.header("cache-control")), (201, "no-store"), "{made:?}");
+    let new = Client { id: client.id.clone(), secret: made.text_at("/client_secret") };
+    server.token_of(&new).await;
+    server.token_of(&client).await;
+    let ((), took) = within(Duration::from_secs(10), "the end of the overlap", async || {
+        (server.token(&client.basic(), &[GRANT]).await.status == 401).then_some(())
+    })
+    .await;
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    server.token_of(&new).await;
+    let listed = list(&server, &client.id).await;
+    assert!(listed[0]["expires_at"].is_string());
+    assert_eq!((&listed[1]["name"], &listed[1]["expires_at"]), (&json!("of May"), &Value::Null));
+}
+
+#[tokio::test]
+async fn without_an_overlap_the_old_secrets_end_at_once() {
+    let server = Server::start();
+    let client = server.create_client(json!({})).await;
+    server.token_of(&client).await;
+
+    let made = rotate(&server, &client.id, &json!({"expires_in": 60})).await;
+
+    server.token(&client.basic(), &[GRANT]).await.assert_error(401, "invalid_client");
+    let new = Client { id: client.id, secret: made.text_at("/client_secret") };
+    server.token_of(&new).await;
+    assert!(1_700_000_000 < made.json()["client_secret_expires_at"].as_u64().unwrap());
+}
+
+#[tokio::test]
+async fn what_a_rotation_cannot_be_is_named_and_changes_nothing() {
+    let server = Server::start();
+    let client = server.create_client(json!({})).await;
+    for (body, named) in [
+        (json!({"overlap": -1}), "overlap"),
+        (json!({"overlap": "60"}), "overlap"),
+        (json!({"overlap": 1.5}), "overlap"),
+        (json!({"expires_in": 0}), "expires_in"),
+        (json!({"client_secret": "chosen"}), "client_secret"),
+    ] {
+        let refused = rotate(&server, &client.id, &body).await;
+        assert_eq!(refused.outcome(), "400 invalid_client_metadata", "{body}: {refused:?}");
+        assert!(refused.text_at("/message").contains(named), "{refused:?}");
+    }
+    rotate(&server, "nobody", &json!({})).await.assert_error(404, "not_found");
+    assert_eq!(list(&server, &client.id).await.len(), 1);
+    server.token_of(&client).await;
+}
+
+/// The last use is written within a second or so.
+#[tokio::test]
+async fn the_last_use_of_a_secret_is_shown_over_http_and_by_command() {
+    let directory = TempDir::new().unwrap();
+    let server = Server::start_with(Options::default().in_directory(directory.path()));
+    let client = server.create_client(json!({})).await;
+    assert_eq!(list(&server, &client.id).await[0]["last_used"], Value::Null);
+
+    server.token_of(&client).await;
+
+    let (shown, _) = within(Duration::from_secs(10), "its last use", async || {
+        list(&server, &client.id).await.pop().filter(|it| it["last_used"].is_string())
+    })
+    .await;
+    let arguments = ["--output", "json", "client", "secrets", &client.id];
+    let listed = run(directory.path(), &[], &arguments).well().json();
+    assert_eq!(listed["secrets"], json!([shown]));
+    let text = run(directory.path(), &[], &["client", "secrets", &client.id]).well().stdout;
+    for part in ["secret_id", "created_at", "last_used"] {
+        assert!(text.contains(shown[part].as_str().unwrap()), "{text}");
+    }
+    run(directory.path(), &[], &["client", "secrets", "nobody"]).badly(1, "no client");
+}
+
+fn number(metrics: &str, name: &str) -> u64 {
+    let line = metrics.lines().find_map(|line| line.strip_prefix(&format!("tokenwright_{name} ")));
+    line.unwrap_or_else(|| panic!("no {name}: {metrics}")).parse().unwrap()
+}
+
+/// Whoever runs the server hears of it before the client's users do.
+#[tokio::test]
+async fn secrets_that_end_are_warned_of_in_the_log_and_as_numbers() {
+    let directory = TempDir::new().unwrap();
+    let options = Options::default()
+        .in_directory(directory.path())
+        .with("TOKENWRIGHT__SECRETS__WARN_BEFORE_SECONDS", "3600");
+    let server = Server::start_with(options.clone());
+    let mut made = Vec::new();
+    for seconds in [1_800, 1, 7_200] {
+        let client = server.create_client(json!({})).await;
+        let body = json!({"expires_in": seconds, "name": "short"});
+        let secret = rotate(&server, &client.id, &body).await;
+        made.push((client.id, secret.text_at("/secret_id"), secret.text_at("/client_secret")));
+    }
+    let fine = server.create_client(json!({})).await;
+    add(&server, &fine.id, &json!({"expires_in": 60})).await;
+    drop(server);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+
+    let server = Server::start_with(options);
+
+    let soon = server.await_log("a secret ends soon, and its client has no other");
+    assert_eq!((&soon["level"], &soon["client"]["id"]), (&json!(40), &json!(made[0].0)));
+    assert_eq!(
+        (&soon["secret"]["id"], &soon["secret"]["name"]),
+        (&json!(made[0].1), &json!("short"))
+    );
+    assert!(soon["secret"]["ends_at"].is_string(), "{soon}");
+    let ended = server.await_log("a secret has ended, and its client has no other");
+    assert_eq!(ended["client"]["id"], made[1].0);
+    let printed = server.printed();
+    assert_eq!(printed.matches("and its client has no other").count(), 2, "{printed}");
+    assert!(made.iter().all(|(_, _, secret)| !printed.contains(secret)));
+    let metrics = server.get("/-/metrics").await.text;
+    // The first secret of each client has ended, too, and locks nobody out.
+    assert_eq!((number(&metrics, "secrets_ending"), number(&metrics, "secrets_ended")), (1, 1));
+    assert!(1_700_000_000 < number(&metrics, "secrets_next_end_timestamp_seconds"));
+    assert!(!metrics.contains(&made[0].0), "no client is a label");
+}
+
+#[tokio::test]
+async fn nobody_is_warned_where_that_is_turned_off() {
+    let options = Options::default().with("TOKENWRIGHT__SECRETS__WARN_BEFORE_SECONDS", "0");
+    let server = Server::start_with(options);
+
+    assert!(!server.get("/-/metrics").await.text.contains("secrets_ending"));
 }
