@@ -30,6 +30,7 @@ pub use use_case::introspect_token::{
 pub use use_case::issue_token::{IssueToken, IssueTokenError, IssueTokenRequest, IssuedToken};
 pub use use_case::list_clients::{ListClients, MAX_PAGE};
 pub use use_case::list_secrets::ListSecrets;
+pub use use_case::manage_registration::{ManageRegistration, ManageRegistrationError};
 pub use use_case::migrate_store::{
     ClientStores, Fingerprint, MigrateStore, MigrationConflict, MigrationMode, MigrationReport,
     Tally, Verification,

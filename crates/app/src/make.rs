@@ -64,6 +64,11 @@ pub(crate) fn bootstrap_token(entropy: &dyn Entropy) -> Result<ClientSecret, Fau
     letters(entropy, 48).map(|token| ClientSecret::new(format!("twboot_{token}")))
 }
 
+/// A new registration access token: 48 letters behind a prefix that secret scanners can look for.
+pub(crate) fn registration_token(entropy: &dyn Entropy) -> Result<ClientSecret, Fault> {
+    letters(entropy, 48).map(|token| ClientSecret::new(format!("twreg_{token}")))
+}
+
 /// A new `jti`: a UUID of version 4 (RFC 9562 section 5.4), unique across nodes.
 pub(crate) fn token_id(entropy: &dyn Entropy) -> Result<TokenId, Fault> {
     uuid(entropy)?.parse().map_err(Fault::corrupt)

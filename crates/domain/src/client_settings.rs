@@ -3,9 +3,11 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use crate::{JsonObject, Scope, SigningAlgorithm, UnknownName};
+use crate::{JsonObject, Scope, SigningAlgorithm, TokenDigest, UnknownName};
 
 /// What is chosen for one client. Whatever is not set is the service's choice, or that of the
 /// dialect in which the client asks.
@@ -23,6 +25,9 @@ pub struct ClientSettings {
     pub assertion_audience: AssertionAudience,
     /// Whether it may authenticate by its registered method alone, and not by its sibling.
     pub is_method_strict: bool,
+    /// The digest of the token with which the client manages its own registration (RFC 7592
+    /// section 3). Never shown.
+    pub registration_token: Option<TokenDigest>,
 }
 
 /// What an access token looks like to whoever holds it.
@@ -107,6 +112,7 @@ const ALGORITHM: &str = "access_token_signing_alg";
 const DEFAULT_SCOPE: &str = "default_scope";
 const ASSERTION_AUDIENCE: &str = "assertion_audience";
 const STRICT: &str = "strict_auth_method";
+const REGISTRATION_TOKEN: &str = "registration_access_token_digest";
 
 impl ClientSettings {
     /// The settings as they are kept. What is not set is left out: settings that nobody touched are
@@ -130,6 +136,16 @@ impl ClientSettings {
             (audience != AssertionAudience::default()).then(|| audience.name().into()),
         );
         set(STRICT, self.is_method_strict.then_some(Value::Bool(true)));
+        let digest = self.registration_token.as_ref();
+        set(REGISTRATION_TOKEN, digest.map(|it| BASE64_URL_SAFE_NO_PAD.encode(it.0).into()));
+        object
+    }
+
+    /// The settings as an operator sees and sets them: without the digest of a token.
+    #[must_use]
+    pub fn shown(&self) -> JsonObject {
+        let mut object = self.to_json();
+        object.remove(REGISTRATION_TOKEN);
         object
     }
 
@@ -158,6 +174,14 @@ impl ClientSettings {
             None => false,
             Some(value) => value.as_bool().ok_or(InvalidClientSettings { member: STRICT })?,
         };
+        let registration_token = match object.get(REGISTRATION_TOKEN) {
+            None => None,
+            Some(value) => {
+                let bytes = value.as_str().and_then(|it| BASE64_URL_SAFE_NO_PAD.decode(it).ok());
+                let digest = bytes.and_then(|it| it.try_into().ok()).map(TokenDigest);
+                Some(digest.ok_or(InvalidClientSettings { member: REGISTRATION_TOKEN })?)
+            }
+        };
         Ok(Self {
             token_format: text(object, FORMAT)?,
             token_lifetime: lifetime,
@@ -165,6 +189,7 @@ impl ClientSettings {
             default_scope: text(object, DEFAULT_SCOPE)?.unwrap_or_default(),
             assertion_audience: text(object, ASSERTION_AUDIENCE)?.unwrap_or_default(),
             is_method_strict,
+            registration_token,
         })
     }
 }
@@ -196,7 +221,15 @@ mod tests {
             default_scope: "a b".parse().unwrap(),
             assertion_audience: AssertionAudience::IssuerOrTokenEndpoint,
             is_method_strict: true,
+            registration_token: Some(TokenDigest([7; 32])),
         }
+    }
+
+    #[test]
+    fn t37_the_digest_of_a_registration_token_is_kept_and_never_shown() {
+        let shown = full().shown();
+        assert!(!shown.contains_key(REGISTRATION_TOKEN), "{shown:?}");
+        assert_eq!(shown.len() + 1, full().to_json().len());
     }
 
     #[test]
@@ -225,6 +258,8 @@ mod tests {
             (DEFAULT_SCOPE, json!("a  b")),
             (ASSERTION_AUDIENCE, json!("any")),
             (STRICT, json!("true")),
+            (REGISTRATION_TOKEN, json!("c2hvcnQ")),
+            (REGISTRATION_TOKEN, json!(7)),
         ] {
             let mut object = full().to_json();
             object.insert(member.to_owned(), value.clone());

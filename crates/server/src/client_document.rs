@@ -26,7 +26,7 @@ pub(crate) fn client(client: &Client) -> Value {
         let keys: Vec<Value> = client.keys.iter().map(|key| key.to_json().into()).collect();
         set("jwks", json!({"keys": keys}));
     }
-    for (name, value) in client.settings.to_json() {
+    for (name, value) in client.settings.shown() {
         set(&name, value);
     }
     if let Some(metadata) = &client.metadata {

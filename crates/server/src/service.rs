@@ -7,7 +7,7 @@ use actix_web::web::Bytes;
 use app::{
     AddSecret, AuthenticateClient, AuthorizeManagement, ChangeState, ClaimBootstrapToken,
     DeleteClient, EnsureKeys, FindClient, IntrospectToken, IssueToken, ListClients, ListSecrets,
-    ManagementAuthentication, RefreshKeys, RegisterClient, RegistrationRules,
+    ManageRegistration, ManagementAuthentication, RefreshKeys, RegisterClient, RegistrationRules,
     ReplaceBootstrapToken, RevokeKey, RevokeSecret, RevokeToken, RotateKeys, RotateSecret,
     SurveySecrets, TendKeys, TokenInfo, UpdateClient,
 };
@@ -111,6 +111,10 @@ fn api(
         dialects: dialects(settings, issuer, tools, cached),
         any_token_info: TokenInfo { accepted_audiences: Vec::new(), ..token_info.clone() },
         register_client: register_client(tools, managed, &cached.credentials, &cached.hasher),
+        manage_registration: settings.registration.is_managed.then(|| ManageRegistration {
+            register_client: register_client(tools, managed, &cached.credentials, &cached.hasher),
+            delete_client: delete_client(tools, managed, cached),
+        }),
         find_client: FindClient { clients: Arc::clone(managed) },
         list_clients: ListClients { directory: cached.directory.clone() },
         update_client: UpdateClient {
@@ -125,13 +129,7 @@ fn api(
             clock: Arc::clone(&tools.clock),
             longest_lifetime: LONGEST_TOKEN,
         },
-        delete_client: DeleteClient {
-            clients: Arc::clone(managed),
-            credentials: cached.credentials.clone(),
-            tokens: cached.tokens.clone(),
-            clock: Arc::clone(&tools.clock),
-            longest_lifetime: LONGEST_TOKEN,
-        },
+        delete_client: delete_client(tools, managed, cached),
         list_secrets: ListSecrets {
             clients: Arc::clone(managed),
             credentials: cached.measured_credentials.clone(),
@@ -161,6 +159,20 @@ fn api(
         clock: Arc::clone(&tools.clock),
         metrics: Arc::clone(&cached.metrics),
         log: RequestLog(logging),
+    }
+}
+
+fn delete_client(
+    tools: &Tools,
+    clients: &Arc<dyn ClientRepository>,
+    cached: &Cached,
+) -> DeleteClient {
+    DeleteClient {
+        clients: Arc::clone(clients),
+        credentials: cached.credentials.clone(),
+        tokens: cached.tokens.clone(),
+        clock: Arc::clone(&tools.clock),
+        longest_lifetime: LONGEST_TOKEN,
     }
 }
 

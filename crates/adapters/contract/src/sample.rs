@@ -120,6 +120,7 @@ pub fn settings() -> ClientSettings {
         default_scope: parsed("read:all a'b%_"),
         assertion_audience: AssertionAudience::IssuerOrTokenEndpoint,
         is_method_strict: true,
+        registration_token: Some(domain::TokenDigest([9; 32])),
     }
 }
 

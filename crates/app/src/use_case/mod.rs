@@ -12,6 +12,7 @@ pub(crate) mod introspect_token;
 pub(crate) mod issue_token;
 pub(crate) mod list_clients;
 pub(crate) mod list_secrets;
+pub(crate) mod manage_registration;
 pub(crate) mod migrate_store;
 pub(crate) mod refresh_keys;
 pub(crate) mod register_client;

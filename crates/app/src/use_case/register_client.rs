@@ -40,6 +40,8 @@ pub struct RegisteredClient {
     pub client: Client,
     /// Its secret, shown this once; `None` for a client that uses keys.
     pub secret: Option<ClientSecret>,
+    /// With what it manages its own registration, shown this once; `None` where it does not.
+    pub registration_token: Option<ClientSecret>,
 }
 
 /// Why no client was made.
@@ -68,17 +70,52 @@ impl RegisterClient {
     /// See [`RegisterClientError`].
     #[tracing::instrument(level = "debug", name = "register_client", skip_all)]
     pub async fn execute(&self, new: NewClient) -> Result<RegisteredClient, RegisterClientError> {
+        self.with_token(new, None).await
+    }
+
+    /// As [`RegisterClient::execute`], for a client that manages its own registration (RFC 7592).
+    /// Where the store of clients has no room for the digest of its token, it does not.
+    ///
+    /// # Errors
+    ///
+    /// See [`RegisterClientError`].
+    #[tracing::instrument(level = "debug", name = "register_client", skip_all)]
+    pub async fn self_managed(
+        &self,
+        new: NewClient,
+    ) -> Result<RegisteredClient, RegisterClientError> {
+        let token = make::registration_token(self.entropy.as_ref())?;
+        match self.with_token(new.clone(), Some(&token)).await {
+            // The public sets no settings, so there is nothing else in them.
+            Err(RegisterClientError::Invalid(error)) if error.member == "settings" => {
+                self.with_token(new, None).await
+            }
+            Ok(made) => Ok(RegisteredClient { registration_token: Some(token), ..made }),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn with_token(
+        &self,
+        new: NewClient,
+        token: Option<&ClientSecret>,
+    ) -> Result<RegisteredClient, RegisterClientError> {
         // One collision of 32 random letters is bad luck; two are a fault that the caller sees.
-        match self.attempt(new.clone()).await {
-            Err(RegisterClientError::Duplicate) => self.attempt(new).await,
+        match self.attempt(new.clone(), token).await {
+            Err(RegisterClientError::Duplicate) => self.attempt(new, token).await,
             outcome => outcome,
         }
     }
 
-    async fn attempt(&self, new: NewClient) -> Result<RegisteredClient, RegisterClientError> {
+    async fn attempt(
+        &self,
+        new: NewClient,
+        token: Option<&ClientSecret>,
+    ) -> Result<RegisteredClient, RegisterClientError> {
         let now = self.clock.now();
         let is_published = new.state == Some(ClientState::Public);
-        let client = new.into_client(make::client_id(self.entropy.as_ref())?, now);
+        let mut client = new.into_client(make::client_id(self.entropy.as_ref())?, now);
+        client.settings.registration_token = token.map(|it| self.digester.digest(it.expose()));
         if let Some(key) = client.keys.iter().find(|key| !self.signatures.is_usable(key)) {
             return Err(unusable(key).into());
         }
@@ -104,13 +141,13 @@ impl RegisterClient {
         };
         match self.clients.insert(&client).await {
             Ok(()) if is_published => match self.publish(client.clone()).await {
-                Ok(client) => Ok(RegisteredClient { client, secret }),
+                Ok(client) => Ok(RegisteredClient { client, secret, registration_token: None }),
                 Err(fault) => {
                     self.forget(&client, true).await;
                     Err(fault.into())
                 }
             },
-            Ok(()) => Ok(RegisteredClient { client, secret }),
+            Ok(()) => Ok(RegisteredClient { client, secret, registration_token: None }),
             Err(InsertClientError::AlreadyExists) => {
                 self.forget(&client, false).await;
                 Err(RegisterClientError::Duplicate)

@@ -51,8 +51,10 @@ impl SurveySecrets {
     pub async fn execute(&self) -> Result<SecretsSurvey, Fault> {
         let now = self.clock.now();
         let (first, last) = (now.before(self.warn_before), now.after(self.warn_before));
-        let ended = self.credentials.ending(first, now, MOST).await?;
-        let ending = self.credentials.ending(now, last, MOST).await?;
+        // What ends now has ended.
+        let next = now.after(Duration::from_millis(1));
+        let ended = self.credentials.ending(first, next, MOST).await?;
+        let ending = self.credentials.ending(next, last, MOST).await?;
         Ok(SecretsSurvey {
             ending: self.locking_out(ending, last).await?,
             ended: self.locking_out(ended, now).await?,

@@ -275,3 +275,53 @@ async fn keys_are_installed_when_they_changed() {
 
     assert_eq!(ring.0.load(SeqCst), 2);
 }
+
+/// A store whose first answer is long on its way.
+#[derive(Default)]
+struct Delayed {
+    inner: MemoryKeys,
+    loads: AtomicU64,
+    arrives: tokio::sync::Notify,
+}
+
+#[async_trait]
+impl KeyRepository for Delayed {
+    async fn load(&self) -> Result<KeySet, Fault> {
+        let keys = self.inner.load().await;
+        if self.loads.fetch_add(1, SeqCst) == 0 {
+            self.arrives.notified().await;
+        }
+        keys
+    }
+
+    async fn store(&self, expected: u64, keys: &[SigningKey]) -> Result<(), StoreKeysError> {
+        self.inner.store(expected, keys).await
+    }
+}
+
+/// What was read before a key was revoked does not bring the key back.
+#[tokio::test]
+async fn t42_an_old_answer_that_comes_late_does_not_bring_a_revoked_key_back() {
+    let house = House::new();
+    let keys = Arc::new(Delayed::default());
+    keys.loads.store(1, SeqCst);
+    let revoke = revoke_key(&house, keys.clone());
+    let stolen = revoke.ensure_keys.execute(&[RS256]).await.unwrap().keys[0].id.clone();
+    let ring = Arc::new(LastSet::default());
+    let refresh = refresh_keys(&house, keys.clone(), ring.clone());
+    keys.loads.store(0, SeqCst);
+
+    let (early, (), late) = tokio::join!(
+        refresh.execute(),
+        async { drop(revoke.execute(&stolen).await.unwrap()) },
+        async {
+            tokio::task::yield_now().await;
+            let read_again = refresh.execute();
+            keys.arrives.notify_one();
+            read_again.await
+        }
+    );
+
+    assert!(early.is_ok() && late.unwrap());
+    assert!(!ring.0.lock().unwrap().contains(&stolen.to_string()));
+}

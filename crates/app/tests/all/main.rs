@@ -20,4 +20,5 @@ mod management;
 mod migration;
 mod registration;
 mod secrets;
+mod self_management;
 mod tokens;

@@ -36,6 +36,16 @@ pub(super) async fn registration(
     or_back(async move { register.execute(new).await }, taking_back).await
 }
 
+/// As [`registration`], for a client that manages itself.
+pub(super) async fn self_managed(
+    api: &Api,
+    new: app::NewClient,
+) -> Result<RegisteredClient, ApiError> {
+    let (register, undo) = (api.register_client.clone(), api.register_client.clone());
+    let taking_back = |made: RegisteredClient| async move { undo.undo(&made.client).await };
+    or_back(async move { register.self_managed(new).await }, taking_back).await
+}
+
 /// As [`to_the_end`]; `take_back` gets what nobody waits for any more.
 pub(super) async fn or_back<T: 'static, E: Into<ApiError> + 'static, B: Future<Output = ()>>(
     work: impl Future<Output = Result<T, E>> + 'static,

@@ -46,7 +46,7 @@ fn generated(request: &HttpRequest, api: &Api, preferred: &[DialectName]) -> Htt
 /// The address under which the endpoints are. A Host header never decides the issuer (threat
 /// T44); where the issuer is no URL and none is configured, it decides the addresses beside it,
 /// for the one who sent it.
-fn base(request: &HttpRequest, discovery: &Discovery) -> String {
+pub(crate) fn base(request: &HttpRequest, discovery: &Discovery) -> String {
     if let Some(base) = &discovery.base_url {
         return base.clone();
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use app::{RevokeKeyError, RotateKeysError};
+use app::{ManageRegistrationError, RevokeKeyError, RotateKeysError};
 use domain::access_token::InactiveToken;
 use domain::port::StoreKeysError;
 use domain::{AssertionRefusal, JwsRejection};
@@ -139,6 +139,10 @@ fn tells_every_error_as_the_specs_want() {
     table.push(row(AddSecretError::UsesKeys));
     table.push(row(AddSecretError::TooMany));
     table.push(row(AddSecretError::AlreadyExpired));
+    table.push("# registration management".to_owned());
+    table.push(row(ManageRegistrationError::Unauthorized));
+    table.push(row(ManageRegistrationError::Invalid(metadata())));
+    table.push(row(ManageRegistrationError::Conflict));
     table.push("# keys".to_owned());
     let wait = Duration::from_secs(607);
     table.push(row(RotateKeysError::Refused(domain::RotationRefusal::TooEarly { wait })));

@@ -17,6 +17,7 @@ mod jwks;
 mod keys;
 mod observe;
 mod register;
+mod registration;
 mod revoke;
 mod secrets;
 mod status;
@@ -37,8 +38,8 @@ use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{Handler, Resource, Responder, Route, guard};
 use app::{
     AddSecret, AuthorizeManagement, ChangeState, DeleteClient, FindClient, ListClients,
-    ListSecrets, RefreshKeys, RegisterClient, RegistrationRules, RevokeKey, RevokeSecret,
-    RotateKeys, RotateSecret, TokenInfo, UpdateClient,
+    ListSecrets, ManageRegistration, RefreshKeys, RegisterClient, RegistrationRules, RevokeKey,
+    RevokeSecret, RotateKeys, RotateSecret, TokenInfo, UpdateClient,
 };
 use domain::port::{Clock, KeyRepository, TokenDigester};
 use domain::{Issuer, SigningAlgorithm, TokenDigest};
@@ -59,6 +60,8 @@ pub(crate) struct Api {
     /// The same, whomever a token is meant for.
     pub(crate) any_token_info: TokenInfo,
     pub(crate) register_client: RegisterClient,
+    /// There where clients manage what they registered.
+    pub(crate) manage_registration: Option<ManageRegistration>,
     pub(crate) find_client: FindClient,
     pub(crate) list_clients: ListClients,
     pub(crate) update_client: UpdateClient,
@@ -215,6 +218,7 @@ fn spoken(dialects: &Dialects, config: &mut ServiceConfig) {
     }
     if dialects.get(Standard).is_some() {
         config.service(post("/oauth2/register", register::standard));
+        config.service(registration::resource());
     }
 }
 

@@ -10,11 +10,10 @@ use app::{Authority, NewClient, RegisteredClient, RegistrationRules};
 use domain::JsonObject;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::error::{ApiError, ErrorCode};
-use super::{Api, RegistrationAccess, bearer, body, carried, peer};
-use crate::client_document;
+use super::{Api, RegistrationAccess, bearer, body, carried, peer, registration};
 
 /// How many registrations each address has left.
 pub(crate) type Limiter = DefaultKeyedRateLimiter<IpAddr>;
@@ -47,17 +46,11 @@ pub(crate) async fn standard(
     admit(&request, &api.registration)?;
     let rules = RegistrationRules { is_key_id_required: false, ..api.rules.clone() };
     let new = NewClient::parse(object, Authority::Public, &rules)?;
-    let registered = carried::registration(&api, new).await?;
-    let mut body = answer(&registered);
-    let document = client_document::client(&registered.client);
-    for member in ["client_name", "token_endpoint_auth_method", "jwks"] {
-        if let Some(value) = document.get(member) {
-            body.insert(member.to_owned(), value.clone());
-        }
-    }
-    body.extend(registered.client.informative.as_object().clone());
-    body.insert("grant_types".to_owned(), json!(["client_credentials"]));
-    body.insert("response_types".to_owned(), json!([]));
+    let registered = match &api.manage_registration {
+        Some(_) => carried::self_managed(&api, new).await?,
+        None => carried::registration(&api, new).await?,
+    };
+    let body = registration::document(&request, &api, &registered);
     Ok(HttpResponse::Created().insert_header((CACHE_CONTROL, "no-store")).json(body))
 }
 
@@ -66,7 +59,7 @@ pub(crate) fn created(registered: &RegisteredClient) -> HttpResponse {
     HttpResponse::Created().insert_header((CACHE_CONTROL, "no-store")).json(answer(registered))
 }
 
-fn answer(registered: &RegisteredClient) -> JsonObject {
+pub(crate) fn answer(registered: &RegisteredClient) -> JsonObject {
     let client = &registered.client;
     let mut body = JsonObject::new();
     let mut set = |name: &str, value: Value| body.insert(name.to_owned(), value);
@@ -98,6 +91,11 @@ fn admit(request: &HttpRequest, access: &RegistrationAccess) -> Result<(), ApiEr
             return Err(ApiError::new(ErrorCode::NotFound, "registration is off on this server"));
         }
     }
+    throttle(request, access)
+}
+
+/// Whether the address of the caller has anything left of its allowance.
+pub(crate) fn throttle(request: &HttpRequest, access: &RegistrationAccess) -> Result<(), ApiError> {
     let (Some(limiter), Some(address)) = (&access.limiter, peer(request)) else {
         return Ok(());
     };

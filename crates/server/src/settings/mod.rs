@@ -195,6 +195,8 @@ pub(crate) struct Registration {
     pub(crate) mode: RegistrationMode,
     /// The algorithms a client's key may be for.
     pub(crate) key_algorithms: Vec<SigningAlgorithm>,
+    /// Whether clients manage what they registered at `/oauth2/register` (RFC 7592).
+    pub(crate) is_managed: bool,
     /// How many registrations one address may make in a minute; 0: as many as it likes.
     pub(crate) per_minute: u32,
 }
@@ -598,6 +600,7 @@ fn registration(reader: &mut Reader) -> Registration {
     Registration {
         mode,
         key_algorithms,
+        is_managed: reader.boolean("registration.management", true),
         per_minute: to_u32(reader.number("limits.registrations_per_minute", 0..=1_000_000, 0)),
     }
 }
@@ -628,7 +631,7 @@ fn management(reader: &mut Reader, notices: &mut Vec<String>) -> Management {
         (true, _) => {
             notices.push(
                 "management.authentication is none: whoever reaches /clients can make, change and \
-                 delete every client"
+                 delete every client, and whoever reaches /keys can replace the signing keys"
                     .to_owned(),
             );
             Management::None

@@ -22,6 +22,7 @@ mod lifecycle;
 mod management;
 mod postgres;
 mod register;
+mod registration_management;
 mod revoke;
 mod rotation;
 mod secrets;

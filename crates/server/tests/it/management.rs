@@ -29,16 +29,17 @@ async fn token_with(server: &Server, scope: &str) -> String {
     server.token(&client.basic(), &form).await.text_at("/access_token")
 }
 
-/// Every method and path below `/clients` that the OpenAPI document names, with the scope that it
+/// Every method and path below `/clients` and `/keys` that the OpenAPI document names, with the scope that it
 /// says is needed. Values are those of nobody.
 async fn documented(server: &Server) -> Vec<(String, String, String)> {
     let document = server.get("/documentation/json").await.json();
     let mut table = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
-        if !path.starts_with("/clients") {
+        if !path.starts_with("/clients") && !path.starts_with("/keys") {
             continue;
         }
         let path = path.replace("{client}", "nobody").replace("{secret}", "none");
+        let path = path.replace("{key}", "none");
         for (method, operation) in item.as_object().unwrap() {
             if method != "parameters" {
                 let scope = operation["security"][0]["bearer"][0].as_str().unwrap();
@@ -46,21 +47,26 @@ async fn documented(server: &Server) -> Vec<(String, String, String)> {
             }
         }
     }
-    assert_eq!(table.len(), 10, "{table:?}");
+    assert_eq!(table.len(), 14, "{table:?}");
     table
 }
 
 #[tokio::test]
 async fn every_route_is_guarded() {
     let server = Server::start();
-    let reader = token_with(&server, "clients:read").await;
-    let writer = token_with(&server, "clients:write").await;
-    let nobody = token_with(&server, "").await;
+    let mut tokens = Vec::new();
+    for scope in ["clients:read", "clients:write", "keys:read", "keys:write", ""] {
+        tokens.push((scope, token_with(&server, scope).await));
+    }
     let mut table = documented(&server).await;
     // What is not documented is behind the same door: HEAD, and whatever is no route at all.
     for path in ["/clients", "/clients/nobody", "/clients/nobody/secrets", "/clients/a/b/c/d"] {
         table.push(("HEAD".to_owned(), path.to_owned(), "clients:read".to_owned()));
         table.push(("PUT".to_owned(), path.to_owned(), "clients:write".to_owned()));
+    }
+    for path in ["/keys", "/keys/none", "/keys/a/b/c/d"] {
+        table.push(("HEAD".to_owned(), path.to_owned(), "keys:read".to_owned()));
+        table.push(("PUT".to_owned(), path.to_owned(), "keys:write".to_owned()));
     }
 
     for (method, path, scope) in table {
@@ -73,10 +79,8 @@ async fn every_route_is_guarded() {
             Answer::to(request)
         };
         let bearer = |token: &str| Some(format!("Bearer {token}"));
-        let (right, wrong) = match scope.as_str() {
-            "clients:read" => (&reader, &writer),
-            _ => (&writer, &reader),
-        };
+        let (right, wrong): (Vec<_>, Vec<_>) = tokens.iter().partition(|(it, _)| *it == scope);
+        let right = &right[0].1;
 
         let without = ask(None).await;
         assert_eq!(without.status, 401, "{method} {path}");
@@ -91,8 +95,8 @@ async fn every_route_is_guarded() {
             assert_eq!(refused.status, 401, "{method} {path}");
             assert!(refused.header("www-authenticate").contains(r#"error="invalid_token""#));
         }
-        for too_little in [bearer(wrong), bearer(&nobody)] {
-            let refused = ask(too_little).await;
+        for (_, too_little) in wrong {
+            let refused = ask(bearer(too_little)).await;
             assert_eq!(refused.status, 403, "{method} {path}");
             let challenge = refused.header("www-authenticate");
             assert!(challenge.contains(&format!(r#"scope="{scope}""#)), "{challenge}");

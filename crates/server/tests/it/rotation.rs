@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::postgres::Database;
-use crate::support::{Answer, Client, Options, Server};
+use crate::support::{Answer, Client, Options, Server, claims};
 
 /// How long a test may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -143,8 +143,12 @@ fn short(options: Options) -> Options {
         .with("TOKENWRIGHT__KEYS__CLOCK_SKEW_SECONDS", "0")
 }
 
-async fn no_verification_fails_through_whole_rotations(options: Options) {
-    const KEYS: usize = 5;
+/// How many keys sign before a test has seen enough: four turns.
+const KEYS: usize = 5;
+
+/// Two nodes issue under load, and two verifiers of each look on, until the keys have taken their
+/// turns: by themselves, or `is_forced`, every second and whoever knows them.
+async fn seen_through_whole_rotations(options: Options, is_forced: bool) -> Vec<Seen> {
     let nodes = [Server::start_with(options.clone()), Server::start_with(options)];
     let client = nodes[0].register().await;
     let (mut senders, mut verifying) = (Vec::new(), Vec::new());
@@ -153,22 +157,42 @@ async fn no_verification_fails_through_whole_rotations(options: Options) {
         senders.push(send);
         verifying.push(tokio::spawn(verify(Verifier::of(node), receive)));
     }
-
+    let forcing = async {
+        while is_forced {
+            sleep(Duration::from_secs(1)).await;
+            let forced = nodes[0].manage("POST", "/keys/rotate").json(&json!({"force": true}));
+            assert_eq!(Answer::to(forced).await.status, 200);
+        }
+        std::future::pending::<()>().await;
+    };
     let issuing = async {
         let (one, other) = (senders.clone(), senders);
         tokio::join!(issue(&nodes[0], &client, KEYS, one), issue(&nodes[1], &client, KEYS, other))
     };
-    let (of_one, of_other) = timeout(PATIENCE, issuing).await.expect("whole rotations");
+
+    let (of_one, of_other) = tokio::select! {
+        issued = timeout(PATIENCE, issuing) => issued.expect("whole rotations"),
+        () = forcing => unreachable!("it goes on"),
+    };
 
     // Whoever went on for longer saw one more turn.
     assert!(KEYS - 1 <= of_one.intersection(&of_other).count(), "{of_one:?} {of_other:?}");
+    let mut all = Vec::new();
     for verifier in verifying {
-        let seen = verifier.await.unwrap();
+        all.push(verifier.await.unwrap());
+    }
+    if !is_forced {
+        let keys = Answer::to(nodes[0].manage("GET", "/keys")).await.json();
+        assert!(keys["keys"].as_array().unwrap().len() <= 4, "old keys go: {keys}");
+    }
+    all
+}
+
+async fn no_verification_fails_through_whole_rotations(options: Options) {
+    for seen in seen_through_whole_rotations(options, false).await {
         assert_eq!(seen.failures, Vec::<String>::new());
         assert!(100 < seen.verified && 5 < seen.fetches, "{} {}", seen.verified, seen.fetches);
     }
-    let keys = Answer::to(nodes[0].manage("GET", "/keys")).await.json();
-    assert!(keys["keys"].as_array().unwrap().len() <= 4, "old keys go: {keys}");
 }
 
 #[tokio::test]
@@ -185,8 +209,22 @@ async fn no_verification_fails_while_two_nodes_without_a_feed_rotate_under_load(
     no_verification_fails_through_whole_rotations(short(options)).await;
 }
 
-/// What these tests are made of does fail where a key signs that was not published for long enough:
-/// the verifiers cache, and know no better until they fetch again.
+/// The same verifiers under the same load do fail where keys sign before their time.
+#[tokio::test]
+async fn verifications_fail_under_load_where_keys_sign_before_they_were_published_for_long_enough()
+{
+    let database = Database::empty().await;
+    let options = short(database.options()).with("TOKENWRIGHT__KEYS__PUBLISH_SECONDS", "60");
+
+    let all = seen_through_whole_rotations(options, true).await;
+
+    for seen in all {
+        assert!(0 < seen.verified && !seen.failures.is_empty(), "{:?}", seen.failures);
+        assert!(seen.failures.iter().all(|why| why.ends_with("is unknown")), "{:?}", seen.failures);
+    }
+}
+
+/// One of them, step by step: it caches, and knows no better until it fetches again.
 #[tokio::test]
 async fn a_verifier_refuses_a_key_that_signs_before_its_time_until_it_fetches_again() {
     let options = short(Options::default()).with("TOKENWRIGHT__KEYS__PUBLISH_SECONDS", "30");
@@ -208,4 +246,24 @@ async fn a_verifier_refuses_a_key_that_signs_before_its_time_until_it_fetches_ag
     assert_eq!(verifier.fetches, 1);
     verifier.until = Instant::now();
     assert_eq!(verifier.verdict(&server.token_of(&client).await).await, Verdict::Good);
+}
+
+/// Nodes that issue at the same time for the same client draw their names alike and by themselves.
+#[tokio::test]
+async fn t41_no_two_tokens_of_two_nodes_are_alike() {
+    let database = Database::empty().await;
+    let options = short(database.options());
+    let nodes = [Server::start_with(options.clone()), Server::start_with(options)];
+    let client = nodes[0].register().await;
+    let (mut tokens, mut names) = (BTreeSet::new(), BTreeSet::new());
+
+    for _ in 0..10 {
+        let issuing = (0..20).map(|index| nodes[index % 2].token_of(&client));
+        for token in futures_util::future::join_all(issuing).await {
+            names.insert(claims(&token)["jti"].as_str().unwrap().to_owned());
+            tokens.insert(token);
+        }
+    }
+
+    assert_eq!((tokens.len(), names.len()), (200, 200));
 }

@@ -309,3 +309,27 @@ async fn a_collection_that_was_extended_takes_what_it_has_room_for() {
     let stored = documents(&ground, "clients").await;
     assert_eq!(stored[0].get_str("software_id").ok(), Some("s"));
 }
+
+/// The digest of its token is a setting, for which the published collection has no room: the client
+/// is registered all the same, and does not manage itself.
+#[tokio::test]
+async fn a_client_manages_itself_where_the_collection_has_room_for_that() {
+    for (definition, has_room) in [(published(), false), (Definition::extended(), true)] {
+        let ground = Ground::of_vendor(definition.starting_in(State::Public)).await;
+        let server = ground.server();
+
+        let made = server.post_json("/oauth2/register", &json!({"client_name": "a"})).await;
+
+        assert_eq!(made.status, 201, "{made:?}");
+        assert_eq!(made.json()["registration_access_token"].is_string(), has_room, "{made:?}");
+        let (id, secret) = (made.text_at("/client_id"), made.text_at("/client_secret"));
+        server.token_of(&Client { id, secret }).await;
+        if has_room {
+            let uri = made.text_at("/registration_client_uri");
+            let path = &uri[uri.find("/oauth2/").unwrap()..];
+            let token = made.text_at("/registration_access_token");
+            let read = Answer::to(server.http.get(server.at(path)).bearer_auth(&token)).await;
+            assert_eq!(read.status, 200, "{read:?}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Clients that manage their own registration.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use app::{
+    Authority, ManageRegistration, ManageRegistrationError, NewClient, RegisterClient,
+    RegisteredClient,
+};
+use async_trait::async_trait;
+use domain::port::{
+    ClientRepository, CredentialRepository as _, InsertClientError, UpdateClientError,
+};
+use domain::{Client, ClientId, Fault, JsonObject, Revision};
+use serde_json::{Value, json};
+
+use crate::support::{House, public_key, rules};
+
+/// A store in which somebody else is quicker, or which has no room for settings.
+struct Stubborn {
+    inner: Arc<dyn ClientRepository>,
+    is_quicker: AtomicBool,
+    has_room: bool,
+}
+
+#[async_trait]
+impl ClientRepository for Stubborn {
+    async fn find(&self, id: &ClientId) -> Result<Option<Client>, Fault> {
+        self.inner.find(id).await
+    }
+
+    async fn insert(&self, client: &Client) -> Result<(), InsertClientError> {
+        if !self.has_room && !client.settings.to_json().is_empty() {
+            return Err(InsertClientError::Refused { member: "settings".to_owned() });
+        }
+        self.inner.insert(client).await
+    }
+
+    async fn update(&self, client: &Client, expected: Revision) -> Result<(), UpdateClientError> {
+        if self.is_quicker.load(Ordering::SeqCst) {
+            return Err(UpdateClientError::Conflict);
+        }
+        self.inner.update(client, expected).await
+    }
+
+    async fn remove(&self, id: &ClientId) -> Result<bool, Fault> {
+        self.inner.remove(id).await
+    }
+}
+
+fn object(value: Value) -> JsonObject {
+    value.as_object().unwrap().clone()
+}
+
+fn register_client(house: &House, has_room: bool) -> (RegisterClient, Arc<Stubborn>) {
+    let stubborn =
+        Arc::new(Stubborn { inner: house.clients.clone(), is_quicker: false.into(), has_room });
+    (RegisterClient { clients: stubborn.clone(), ..house.register_client() }, stubborn)
+}
+
+async fn registered(register: &RegisterClient, metadata: Value) -> RegisteredClient {
+    let new = NewClient::parse(object(metadata), Authority::Public, &rules()).unwrap();
+    register.self_managed(new).await.unwrap()
+}
+
+#[tokio::test]
+async fn t37_of_a_registration_token_only_the_digest_is_kept() {
+    let house = House::new();
+    let (register, _) = register_client(&house, true);
+
+    let made = registered(&register, json!({"client_name": "A"})).await;
+
+    let token = made.registration_token.unwrap();
+    assert!(token.expose().len() == 54 && token.expose().starts_with("twreg_"));
+    let kept = house.clients.find(&made.client.id).await.unwrap().unwrap();
+    assert!(kept.settings.registration_token.is_some());
+    let json = Value::Object(kept.settings.to_json()).to_string();
+    assert!(!json.contains(token.expose()) && !format!("{kept:?}").contains(token.expose()));
+}
+
+#[tokio::test]
+async fn where_there_is_no_room_for_its_token_a_client_is_made_that_does_not_manage_itself() {
+    let house = House::new();
+    let (register, _) = register_client(&house, false);
+
+    let made = registered(&register, json!({"client_name": "A"})).await;
+
+    assert!(made.registration_token.is_none());
+    let kept = house.clients.find(&made.client.id).await.unwrap().unwrap();
+    assert!(kept.settings.registration_token.is_none());
+    let secret = made.secret.unwrap();
+    assert!(house.issue_for(kept.id.as_str(), secret.expose()).await.is_ok());
+    assert_eq!(house.credentials.list(&kept.id).await.unwrap().len(), 1);
+    let manage =
+        ManageRegistration { register_client: register, delete_client: house.delete_client() };
+    for token in ["", "twreg_", "guessed"] {
+        let refused = manage.read(Some(&kept.id), token).await.unwrap_err();
+        assert!(matches!(refused, ManageRegistrationError::Unauthorized));
+    }
+}
+
+/// Whoever is too late changes nothing: a secret that was made for the change goes again.
+#[tokio::test]
+async fn a_change_that_came_too_late_leaves_no_secret_behind() {
+    let house = House::new();
+    let (register, stubborn) = register_client(&house, true);
+    let with_key = json!({
+        "client_name": "A",
+        "token_endpoint_auth_method": "private_key_jwt",
+        "public_key": public_key(),
+    });
+    let made = registered(&register, with_key).await;
+    let (id, token) = (made.client.id, made.registration_token.unwrap());
+    let manage =
+        ManageRegistration { register_client: register, delete_client: house.delete_client() };
+    let with_secret = || object(json!({"client_name": "A", "client_id": id.as_str()}));
+
+    stubborn.is_quicker.store(true, Ordering::SeqCst);
+    let late = manage.replace(Some(&id), token.expose(), with_secret(), &rules()).await;
+
+    assert!(matches!(late.unwrap_err(), ManageRegistrationError::Conflict));
+    assert!(house.credentials.list(&id).await.unwrap().is_empty());
+    stubborn.is_quicker.store(false, Ordering::SeqCst);
+    let done = manage.replace(Some(&id), token.expose(), with_secret(), &rules()).await.unwrap();
+    let secret = done.secret.unwrap();
+    assert!(house.issue_for(id.as_str(), secret.expose()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_store_that_is_out_is_no_refusal() {
+    let house = House::new();
+    let (register, _) = register_client(&house, true);
+    let made = registered(&register, json!({"client_name": "A"})).await;
+    let (id, token) = (made.client.id, made.registration_token.unwrap());
+    let manage =
+        ManageRegistration { register_client: register, delete_client: house.delete_client() };
+
+    house.clients.go_out();
+
+    for token in [token.expose(), "guessed"] {
+        let fault = manage.read(Some(&id), token).await.unwrap_err();
+        assert!(matches!(fault, ManageRegistrationError::Fault(_)), "{fault:?}");
+    }
+}
