@@ -50,6 +50,11 @@ pub(crate) fn all_of(client: &str) -> Document {
     } }
 }
 
+/// Whether a document is a secret of ours: the collection may hold those of other programs.
+pub(crate) fn is_ours(document: &Document) -> bool {
+    document.get_document("_id").is_ok_and(|id| id.keys().eq(["client", "secret"]))
+}
+
 /// The server replaces an empty timestamp by the next in its sequence, which is greater than any
 /// it gave before.
 fn next_in_sequence() -> Timestamp {

@@ -11,7 +11,7 @@ mod revocation;
 mod signing_keys;
 
 pub(crate) use client::ClientDocument;
-pub(crate) use credential::{CredentialDocument, CredentialKey, all_of};
+pub(crate) use credential::{CredentialDocument, CredentialKey, all_of, is_ours};
 pub(crate) use reference_token::ReferenceTokenDocument;
 pub(crate) use revocation::{RevokedClient, UsedAssertion};
 pub(crate) use signing_keys::{SigningKeysDocument, to_json};

@@ -6,11 +6,11 @@ use domain::{
     ClientId, Credential, EndingSecret, Fault, SecretHash, SecretId, SecretUse, Timestamp,
 };
 use futures_util::TryStreamExt as _;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Document, deserialize_from_document, doc};
 use mongodb::options::UpdateModifications;
 
 use crate::MongoStores;
-use crate::documents::{CredentialDocument, CredentialKey, all_of};
+use crate::documents::{CredentialDocument, CredentialKey, all_of, is_ours};
 use crate::moment::{EPOCH, kept_moment};
 
 #[async_trait]
@@ -91,26 +91,26 @@ impl CredentialRepository for MongoStores {
         let ends = doc! {
             // The first is that of the index: without it the index is not used.
             "expires_at": { "$gt": EPOCH, "$gte": kept_moment(from), "$lt": kept_moment(until) },
-            // The collection may hold documents of others.
-            "_id.client": { "$type": "string" },
-            "_id.secret": { "$type": "string" },
-        };
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let find = async {
-            let secrets = self.collection::<CredentialDocument>(self.credentials()).await?;
-            let first_first = doc! { "expires_at": 1 };
-            secrets.find(ends).sort(first_first).limit(limit).await?.try_collect::<Vec<_>>().await
         };
         // A limit of zero would be none.
         if limit == 0 {
             return Ok(Vec::new());
         }
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let find = async {
+            let secrets = self.collection::<Document>(self.credentials()).await?;
+            let first_first = doc! { "expires_at": 1 };
+            secrets.find(ends).sort(first_first).limit(limit).await?.try_collect::<Vec<_>>().await
+        };
         let documents = self.connection().in_time(find).await?;
-        let secret = |document: CredentialDocument| {
+        let secret = |document| {
+            // The parser's own message may repeat a part of what it read.
+            let document: CredentialDocument = deserialize_from_document(document)
+                .map_err(|_| Fault::corrupt("a secret is not what this release writes"))?;
             let client = self.client_keys().client(document.client());
             Ok(EndingSecret { client, secret: document.try_into()? })
         };
-        documents.into_iter().map(secret).collect()
+        documents.into_iter().filter(is_ours).map(secret).collect()
     }
 }
 

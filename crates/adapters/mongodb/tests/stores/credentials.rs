@@ -1,14 +1,18 @@
 //! The collection of secrets belongs to others, too.
 
-use contract::sample::{client_id, credential, full_credential, later, secret_id};
+use contract::sample::{NOW, client_id, credential, full_credential, later, secret_id};
 use domain::port::CredentialRepository as _;
 use domain::{SecretHash, SecretUse};
 use futures_util::TryStreamExt as _;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 
 use crate::scratch::{Scratch, stores};
 use crate::servers::Deployment;
+
+fn kept(seconds: u64) -> DateTime {
+    DateTime::from_millis(i64::try_from(later(seconds).as_unix_millis()).unwrap())
+}
 
 /// Documents as other programs make them, and some that look as much like ours as they can.
 fn foreign() -> Vec<Document> {
@@ -21,6 +25,8 @@ fn foreign() -> Vec<Document> {
         doc! { "_id": { "client": "billing" } },
         doc! { "_id": { "secret": "s1", "client": "billing" }, "hash": "$x$" },
         doc! { "_id": 7, "created_at": "yesterday" },
+        doc! { "_id": { "secret": "s1", "client": "a" }, "expires_at": kept(1) },
+        doc! { "_id": ObjectId::new(), "expires_at": kept(1), "hash": "$x$" },
     ]
 }
 
@@ -39,6 +45,9 @@ async fn documents_of_other_programs_are_no_obstacle_and_stay_as_they_are() {
     let (old, new) = (full_credential("s1").hash, SecretHash::new("$new$"));
     assert!(node.rehash(&id, &secret_id("s1"), &old, &new).await.unwrap());
     assert!(node.expire(&id, &secret_id("s1"), later(1)).await.unwrap());
+    let ending = node.ending(NOW, later(2), 9).await.unwrap();
+    assert_eq!(ending.len(), 1);
+    assert_eq!(ending[0].client, Some(id.clone()));
     let used = SecretUse { client: id.clone(), secret: secret_id("s1"), at: later(9) };
     node.record_uses(&[used]).await.unwrap();
     assert!(node.remove(&id, &secret_id("s1")).await.unwrap());

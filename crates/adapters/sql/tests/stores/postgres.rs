@@ -215,6 +215,25 @@ async fn a_sweep_keeps_to_the_index_where_nearly_all_has_ended() {
     }
 }
 
+/// As the store asks for secrets that end: among many that never do.
+#[tokio::test]
+async fn secrets_that_end_are_found_by_an_index() {
+    let (_, database) = stores::<PgDatabase>().await;
+    let fill = "insert into credentials (client_id, id, hash, created_at, expires_at)
+        select 'c' || n, 's', '', 0, case when n % 1000 = 0 then n end
+        from generate_series(1, 20000) n; vacuum analyze credentials";
+    for sql in fill.split(';') {
+        database.execute(sql).await;
+    }
+    let mut connection = database.connect().await;
+    let explain = "explain select id from credentials
+        where expires_at >= 1 and expires_at < 2000 order by expires_at, sequence limit 3";
+
+    let plan: Vec<String> = sqlx::query_scalar(explain).fetch_all(&mut connection).await.unwrap();
+
+    assert!(plan.join("\n").contains("credentials_expires_at"), "{plan:#?}");
+}
+
 async fn is_unavailable_in_time(node: &PgStores) {
     let (id, token) = (client_id("billing"), token_id("t1"));
     let refused: [Result<(), Fault>; 6] = timeout(BOUND, async {

@@ -158,3 +158,17 @@ async fn other_process(file: &SqliteFile) -> sqlx::SqliteConnection {
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
+
+/// As the store asks for secrets that end: among many that never do.
+#[tokio::test]
+async fn secrets_that_end_are_found_by_an_index() {
+    let (_, file) = stores::<SqliteFile>().await;
+    let mut connection = other_process(&file).await;
+    let explain = "explain query plan select id from credentials
+        where expires_at >= 1 and expires_at < 2 order by expires_at, sequence limit 3";
+
+    let plan: Vec<(i64, i64, i64, String)> =
+        sqlx::query_as(explain).fetch_all(&mut connection).await.unwrap();
+
+    assert!(plan[0].3.contains("USING INDEX credentials_expires_at"), "{plan:?}");
+}
