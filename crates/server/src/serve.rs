@@ -94,11 +94,11 @@ async fn serve(settings: Settings) -> Result<(), ServeError> {
         .with(provider.as_ref().map(traces::layer))
         .init();
     log_panics();
-    if !settings.keys.files.is_empty() {
-        tracing::info!("the signing keys are files: they take turns in the configuration alone");
-    }
     for notice in settings.notices.iter().chain(&wiring::check_keys(&settings)?) {
         tracing::warn!("{notice}");
+    }
+    if !settings.keys.files.is_empty() {
+        tracing::info!("the signing keys are files: they take turns in the configuration alone");
     }
     let outcome = serve_until_told(&settings, logging).await;
     if let Some(provider) = provider {
