@@ -49,7 +49,8 @@ impl ClientRepository for Stubborn {
 }
 
 fn object(value: Value) -> JsonObject {
-    value.as_object().unwrap().clone()
+    let Value::Object(object) = value else { unreachable!("it is one") };
+    object
 }
 
 fn register_client(house: &House, has_room: bool) -> (RegisterClient, Arc<Stubborn>) {

@@ -102,8 +102,8 @@ async fn an_update_sets_back_what_it_leaves_out_and_keeps_what_an_operator_set()
     let it = register(&server, &json!({"client_name": "a", "software_id": "s"})).await;
     let path = format!("/clients/{}", it.client.id);
     let grants = json!({"scope": "orders:read", "permissions": ["p"], "audience": ["orders"]});
-    let patch = server.manage("PATCH", &path).header("if-match", "*").json(&grants);
-    assert_eq!(Answer::to(patch).await.status, 200);
+    let change = server.manage("PATCH", &path).header("if-match", "*").json(&grants);
+    assert_eq!(Answer::to(change).await.status, 200);
     assert_eq!(it.get(&server).await.json()["scope"], "orders:read");
 
     // What is shown can be sent back.
@@ -313,8 +313,8 @@ async fn t37_a_registration_token_is_kept_as_a_digest_that_nobody_is_shown() {
 
     let path = format!("/clients/{}", it.client.id);
     let managed = Answer::to(server.manage("GET", &path)).await.text;
-    let patch = server.manage("PATCH", &path).header("if-match", "*");
-    let patched = Answer::to(patch.json(&json!({"client_name": "b"}))).await.text;
+    let change = server.manage("PATCH", &path).header("if-match", "*");
+    let patched = Answer::to(change.json(&json!({"client_name": "b"}))).await.text;
     let listed = Answer::to(server.manage("GET", "/clients")).await.text;
 
     for text in [managed, patched, listed] {

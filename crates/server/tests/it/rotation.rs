@@ -66,9 +66,11 @@ impl Verifier {
     }
 
     async fn fetch(&mut self) {
+        // RFC 9111 section 4.2.3: an answer is as old as the request for it.
+        let asked = Instant::now();
         let answer = Answer::to(self.http.get(&self.url)).await;
         let max_age = answer.header("cache-control").strip_prefix("public, max-age=").unwrap();
-        self.until = Instant::now() + Duration::from_secs(max_age.parse().unwrap());
+        self.until = asked + Duration::from_secs(max_age.parse().unwrap());
         let set: JwkSet = serde_json::from_str(&answer.text).unwrap();
         let key = |jwk: &jsonwebtoken::jwk::Jwk| {
             (jwk.common.key_id.clone().unwrap(), DecodingKey::from_jwk(jwk).unwrap())
