@@ -3,13 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use crate::support::postgres::Database;
 use crate::support::{Answer, Client, Options, Server, claims};
@@ -166,33 +167,33 @@ async fn seen_through_whole_rotations(options: Options, is_forced: bool) -> Run 
     for node in [&nodes[0], &nodes[1], &nodes[0], &nodes[1]] {
         let (send, receive) = unbounded_channel();
         senders.push(send);
-        verifying.push(tokio::spawn(verify(Verifier::of(node), receive)));
+        verifying.push(verify(Verifier::of(node), receive));
     }
     let forcing = async {
-        while is_forced {
+        if !is_forced {
+            std::future::pending::<()>().await;
+        }
+        loop {
             sleep(Duration::from_secs(1)).await;
             let forced = nodes[0].manage("POST", "/keys/rotate").json(&json!({"force": true}));
             assert_eq!(Answer::to(forced).await.status, 200);
         }
-        std::future::pending::<()>().await;
     };
     let issuing = async {
         let (one, other) = (senders.clone(), senders);
         tokio::join!(issue(&nodes[0], &client, KEYS, one), issue(&nodes[1], &client, KEYS, other))
     };
 
-    let (of_one, of_other) = tokio::select! {
-        issued = timeout(PATIENCE, issuing) => issued.expect("whole rotations"),
+    // Who verifies ends when nobody issues any more.
+    let ((of_one, of_other), verifiers) = tokio::select! {
+        seen = async { tokio::join!(issuing, join_all(verifying)) } => seen,
+        () = sleep(PATIENCE) => panic!("there were no whole rotations in {PATIENCE:?}"),
         () = forcing => unreachable!("it goes on"),
     };
 
-    let mut all = Vec::new();
-    for verifier in verifying {
-        all.push(verifier.await.unwrap());
-    }
     let keys = Answer::to(nodes[0].manage("GET", "/keys")).await.json();
     Run {
-        verifiers: all,
+        verifiers,
         common: of_one.intersection(&of_other).count(),
         left: keys["keys"].as_array().unwrap().len(),
     }
@@ -274,7 +275,7 @@ async fn t41_no_two_tokens_of_two_nodes_are_alike() {
 
     for _ in 0..10 {
         let issuing = (0..20).map(|index| nodes[index % 2].token_of(&client));
-        for token in futures_util::future::join_all(issuing).await {
+        for token in join_all(issuing).await {
             names.insert(claims(&token)["jti"].as_str().unwrap().to_owned());
             tokens.insert(token);
         }
