@@ -1,7 +1,9 @@
 //! A client manages its own registration (RFC 7592).
 
 use domain::port::UpdateClientError;
-use domain::{Client, ClientId, ClientSecret, Credential, Fault, JsonObject, TokenDigest};
+use domain::{
+    Client, ClientId, ClientSecret, ClientSettings, Credential, Fault, JsonObject, TokenDigest,
+};
 use serde_json::Value;
 
 use super::delete_client::{DeleteClient, DeleteClientError};
@@ -97,6 +99,7 @@ impl ManageRegistration {
             authentication: said.authentication,
             keys: said.keys,
             informative: said.informative,
+            settings: as_an_operator_left_them(stored.settings.clone()),
             updated_at: clock.now(),
             revision: stored.revision.next(),
             ..stored.clone()
@@ -208,6 +211,21 @@ impl ManageRegistration {
             tracing::warn!(client.id = %id, error = %fault, "a secret that nobody knows stays");
         }
     }
+}
+
+/// The settings after an update by the client itself: the public sets none. A new one does not
+/// compile here until somebody says whose it is.
+fn as_an_operator_left_them(stored: ClientSettings) -> ClientSettings {
+    let ClientSettings {
+        token_format: _,
+        token_lifetime: _,
+        token_algorithm: _,
+        default_scope: _,
+        assertion_audience: _,
+        is_method_strict: _,
+        registration_token: _,
+    } = &stored;
+    stored
 }
 
 fn not_updated(error: UpdateClientError) -> ManageRegistrationError {
