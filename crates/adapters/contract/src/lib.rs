@@ -37,6 +37,7 @@
 )]
 
 pub mod bootstrap_repository;
+pub mod catalogue_repository;
 pub mod change_feed;
 pub mod client_directory;
 pub mod client_repository;

@@ -12,6 +12,7 @@
 mod support;
 
 mod authentication;
+mod catalogue;
 mod clients;
 mod introspection;
 mod key_schedule;

@@ -10,6 +10,7 @@
 //! - its promises are written as doc comments here and as cases in `contract`.
 
 mod bootstrap_repository;
+mod catalogue_repository;
 mod change_feed;
 mod client_repository;
 mod clock;
@@ -29,6 +30,7 @@ mod token_signer;
 mod token_verifier;
 
 pub use bootstrap_repository::BootstrapRepository;
+pub use catalogue_repository::{CatalogueRepository, StoreCatalogueError};
 pub use change_feed::{ChangeAnnouncer, ChangeFeed, ChangeListener};
 pub use client_repository::{
     ClientDirectory, ClientPage, ClientQuery, ClientRepository, InsertClientError, LoginLedger,

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bootstrap_token;
+mod catalogue;
 mod check;
 mod client;
 mod healthcheck;
@@ -50,12 +51,15 @@ enum Command {
     /// Manages clients.
     #[command(subcommand)]
     Client(client::Client),
+    /// Manages capabilities, scopes and resources.
+    #[command(subcommand)]
+    Catalogue(catalogue::CatalogueCommand),
     /// Manages signing keys.
     #[command(subcommand)]
     Keys(keys::Keys),
     /// Brings the stores to the newest schema, and says which that is.
     Migrate,
-    /// Copies clients and their secrets from one store to another.
+    /// Copies clients, their secrets and the catalogue from one store to another.
     ///
     /// Both are reached as the configuration says: at its URLs, and sqlite in the data directory.
     /// Stop registrations at the source first. It can be broken off, and run again: what is there
@@ -127,6 +131,7 @@ fn carry_out(command: Command, settings: Settings, output: &Output) -> Result<()
             Command::Serve => Ok(()),
             Command::Check => check::run(&settings, output),
             Command::Client(command) => client::run(command, &settings, output).await,
+            Command::Catalogue(command) => catalogue::run(command, &settings, output).await,
             Command::Keys(command) => keys::run(command, &settings, output).await,
             Command::Migrate => migrate::run(&settings, output).await,
             Command::MigrateStore(it) => migrate_store::run(it, &settings, output).await,

@@ -205,7 +205,7 @@ fn shown(client: &Client) -> HttpResponse {
 }
 
 /// `If-Match` (RFC 9110 section 13.1.1): the revisions the caller has seen; `None` for `*`.
-fn expected_revisions(headers: &HeaderMap) -> Result<Option<Vec<Revision>>, ApiError> {
+pub(super) fn expected_revisions(headers: &HeaderMap) -> Result<Option<Vec<Revision>>, ApiError> {
     let Some(value) = headers.get(IF_MATCH) else {
         return Err(ApiError::new(
             ErrorCode::PreconditionRequired,

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::port::{
-    ClientDirectory, ClientPage, ClientQuery, ClientRepository, CredentialRepository,
-    InsertClientError, KeyRepository, LoginLedger, ReferenceTokenRepository, ReplayGuard,
-    StoreKeysError, TokenRepository, UpdateClientError,
+    CatalogueRepository, ClientDirectory, ClientPage, ClientQuery, ClientRepository,
+    CredentialRepository, InsertClientError, KeyRepository, LoginLedger, ReferenceTokenRepository,
+    ReplayGuard, StoreCatalogueError, StoreKeysError, TokenRepository, UpdateClientError,
 };
 use domain::{
-    Client, ClientId, Credential, EndingSecret, Fault, FaultKind, KeySet, Login, ReferenceToken,
-    Revision, SecretHash, SecretId, SecretUse, SigningKey, Timestamp, TokenDigest, TokenId,
+    Catalogue, CatalogueEdition, Client, ClientId, Credential, EndingSecret, Fault, FaultKind,
+    KeySet, Login, ReferenceToken, Revision, SecretHash, SecretId, SecretUse, SigningKey,
+    Timestamp, TokenDigest, TokenId,
 };
 
 use super::metrics::Metrics;
@@ -47,6 +48,15 @@ impl MayBeFault for UpdateClientError {
     fn fault(&self) -> Option<FaultKind> {
         match self {
             Self::Unknown | Self::Conflict | Self::Refused { .. } => None,
+            Self::Fault(fault) => Some(fault.kind()),
+        }
+    }
+}
+
+impl MayBeFault for StoreCatalogueError {
+    fn fault(&self) -> Option<FaultKind> {
+        match self {
+            Self::Conflict => None,
             Self::Fault(fault) => Some(fault.kind()),
         }
     }
@@ -209,6 +219,17 @@ impl ReplayGuard for Measured<dyn ReplayGuard> {
         now: Timestamp,
     ) -> Result<bool, Fault> {
         self.measure("burn_assertion", self.inner.burn(client, id, until, now)).await
+    }
+}
+
+#[async_trait]
+impl CatalogueRepository for Measured<dyn CatalogueRepository> {
+    async fn load(&self) -> Result<CatalogueEdition, Fault> {
+        self.measure("load_catalogue", self.inner.load()).await
+    }
+
+    async fn store(&self, expected: u64, catalogue: &Catalogue) -> Result<(), StoreCatalogueError> {
+        self.measure("store_catalogue", self.inner.store(expected, catalogue)).await
     }
 }
 

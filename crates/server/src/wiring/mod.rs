@@ -18,11 +18,12 @@ use adapter_memory::{
     CacheOptions, CachedClients, CachedCredentials, CachedReferences, CachedTokens, Invalidation,
     SystemClock, UncachedReads, WriteBehind,
 };
-use app::RegistrationRules;
+use app::{CatalogueInUse, RegistrationRules};
 use domain::port::{
-    ChangeListener, ClientDirectory, ClientRepository, Clock, CredentialRepository, Entropy,
-    KeyMaker, KeyRepository, KeyRingInstaller, LoginLedger, ReferenceTokenRepository, ReplayGuard,
-    SecretHasher, SignatureVerifier, TokenDigester, TokenRepository, TokenSigner, TokenVerifier,
+    CatalogueRepository, ChangeListener, ClientDirectory, ClientRepository, Clock,
+    CredentialRepository, Entropy, KeyMaker, KeyRepository, KeyRingInstaller, LoginLedger,
+    ReferenceTokenRepository, ReplayGuard, SecretHasher, SignatureVerifier, TokenDigester,
+    TokenRepository, TokenSigner, TokenVerifier,
 };
 use secrecy::ExposeSecret as _;
 use tokio::sync::Notify;
@@ -143,6 +144,9 @@ pub(crate) struct Cached {
     pub(crate) replay: Arc<dyn ReplayGuard>,
     pub(crate) references: Arc<dyn ReferenceTokenRepository>,
     pub(crate) keys: Arc<dyn KeyRepository>,
+    pub(crate) catalogue: Arc<dyn CatalogueRepository>,
+    /// The catalogue that this node goes by.
+    pub(crate) catalogue_in_use: Arc<CatalogueInUse>,
     pub(crate) hasher: Arc<dyn SecretHasher>,
     pub(crate) notes: Arc<Notes>,
     pub(crate) metrics: Arc<Metrics>,
@@ -152,6 +156,19 @@ pub(crate) struct Cached {
     pub(crate) listener: Arc<dyn ChangeListener>,
     /// Woken when others changed the keys.
     pub(crate) keys_changed: Arc<Notify>,
+    /// Woken when others changed the catalogue.
+    pub(crate) catalogue_changed: Arc<Notify>,
+}
+
+/// How long a catalogue is good, at least, that cannot be read again: a store that is slow once is no
+/// reason to refuse everybody.
+const CATALOGUE_GRACE: Duration = Duration::from_secs(5);
+
+/// The catalogue that this process goes by, once it has read it: for as long as a client is good
+/// that was read once.
+pub(crate) fn catalogue_in_use(settings: &Settings) -> Arc<CatalogueInUse> {
+    let good_for = settings.cache.fresh + settings.cache.stale.max(CATALOGUE_GRACE);
+    Arc::new(CatalogueInUse::new(settings.catalogue_mode, good_for))
 }
 
 fn measured_keys(
@@ -239,17 +256,21 @@ impl Cached {
         samples.push(Sample::Counter("log_lines_dropped", help, read));
         metrics.watch(samples);
         let keys_changed: Arc<Notify> = Arc::default();
+        let catalogue_changed: Arc<Notify> = Arc::default();
         let listener = Arc::new(Invalidation {
             clients: Arc::clone(&clients),
             credentials: Arc::clone(&credentials),
             tokens: Arc::clone(&tokens),
             keys: Arc::clone(&keys_changed),
+            catalogue: Arc::clone(&catalogue_changed),
         });
         let managed_clients = Arc::new(UncachedReads::new(measured_clients, Arc::clone(&clients)));
         Ok(Self {
             clients,
             managed_clients,
             keys: measured_keys(stores, names, &metrics),
+            catalogue: measured!(stores.catalogue, names.credentials),
+            catalogue_in_use: catalogue_in_use(settings),
             directory: measured!(stores.directory, names.clients),
             credentials,
             measured_credentials,
@@ -262,6 +283,7 @@ impl Cached {
             secret_numbers,
             listener,
             keys_changed,
+            catalogue_changed,
         })
     }
 }

@@ -11,6 +11,7 @@ mod support;
 
 mod assertion;
 mod basic;
+mod catalogue;
 mod cli;
 mod dialects;
 mod disk_full;

@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use domain::port::{
-    BootstrapRepository, ClientDirectory, ClientPage, ClientQuery, ClientRepository,
-    CredentialRepository, InsertClientError, KeyRepository, LoginLedger, ReplayGuard, SecretHasher,
-    StoreKeysError, TokenRepository, UpdateClientError, Verdict,
+    BootstrapRepository, CatalogueRepository, ClientDirectory, ClientPage, ClientQuery,
+    ClientRepository, CredentialRepository, InsertClientError, KeyRepository, LoginLedger,
+    ReplayGuard, SecretHasher, StoreCatalogueError, StoreKeysError, TokenRepository,
+    UpdateClientError, Verdict,
 };
 use domain::{
-    Client, ClientId, ClientSecret, Credential, EndingSecret, Fault, KeySet, Login, Revision,
-    SecretHash, SecretId, SecretUse, SigningKey, Timestamp, TokenDigest, TokenId,
+    Catalogue, CatalogueEdition, Client, ClientId, ClientSecret, Credential, EndingSecret, Fault,
+    KeySet, Login, Revision, SecretHash, SecretId, SecretUse, SigningKey, Timestamp, TokenDigest,
+    TokenId,
 };
 
 /// A store that can go out: while it is, every method is a fault and changes nothing.
@@ -141,6 +143,11 @@ faulty! { ReplayGuard {
 faulty! { KeyRepository {
     fn load() -> Result<KeySet, Fault>;
     fn store(expected: u64, keys: &[SigningKey]) -> Result<(), StoreKeysError>;
+}}
+
+faulty! { CatalogueRepository {
+    fn load() -> Result<CatalogueEdition, Fault>;
+    fn store(expected: u64, catalogue: &Catalogue) -> Result<(), StoreCatalogueError>;
 }}
 
 faulty! { BootstrapRepository {

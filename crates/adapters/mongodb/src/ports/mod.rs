@@ -1,6 +1,7 @@
 //! One file per port.
 
 mod bootstrap_repository;
+mod catalogue_repository;
 mod change_feed;
 mod client_directory;
 mod client_repository;

@@ -18,6 +18,7 @@ macro_rules! suites_on {
         $(suites! {
             $database, $scratch:
             bootstrap_repository,
+            catalogue_repository,
             client_directory,
             client_repository,
             credential_repository,
