@@ -25,6 +25,9 @@ impl SigningAlgorithm {
     /// Every algorithm, in the order they are offered.
     pub const ALL: [Self; 4] = [Self::Rs256, Self::Ps256, Self::Es256, Self::EdDsa];
 
+    /// The other name of `EdDSA` with Ed25519 (RFC 9864 section 2.2).
+    pub const ED25519: &str = "Ed25519";
+
     /// Its registered name, compared exactly (RFC 7515 section 4.1.1).
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -36,9 +39,13 @@ impl SigningAlgorithm {
         }
     }
 
-    /// The algorithm of that name.
+    /// The algorithm of that name. `EdDSA` has a second one, which also names the curve and which
+    /// newer clients write: with the one curve that we have, both mean the same (RFC 9864 section 2.2).
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
+        if name == Self::ED25519 {
+            return Some(Self::EdDsa);
+        }
         Self::ALL.into_iter().find(|it| it.name() == name)
     }
 }
@@ -316,8 +323,19 @@ mod tests {
     }
 
     #[test]
+    fn eddsa_has_two_names_and_one_meaning() {
+        let point = BASE64_URL_SAFE_NO_PAD.encode([1; 32]);
+        for alg in ["EdDSA", "Ed25519"] {
+            let okp = jwk(&json!({"kty": "OKP", "crv": "Ed25519", "x": point, "alg": alg}));
+            let key = PublicJwk::parse(&okp).unwrap();
+            assert_eq!(key.algorithm(), SigningAlgorithm::EdDsa);
+            assert_eq!(key.to_json()["alg"], "EdDSA");
+        }
+    }
+
+    #[test]
     fn t03_an_alg_that_does_not_fit_the_key_is_refused() {
-        for alg in ["ES256", "EdDSA", "HS256", "none", "RS512", "rs256"] {
+        for alg in ["ES256", "EdDSA", "Ed25519", "HS256", "none", "RS512", "rs256"] {
             let refused = PublicJwk::parse(&with(rsa_jwk(256, 0x80, E), "alg", json!(alg)));
             assert_eq!(refused, Err(InvalidJwk::Algorithm), "{alg}");
         }

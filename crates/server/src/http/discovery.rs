@@ -3,7 +3,7 @@
 
 use actix_web::http::header::{CACHE_CONTROL, ContentType};
 use actix_web::{HttpRequest, HttpResponse, web};
-use domain::{Capability, JsonObject};
+use domain::{Capability, JsonObject, SigningAlgorithm};
 use serde_json::{Value, json};
 
 use super::dialect::{Dialect, DialectName};
@@ -38,6 +38,12 @@ pub(crate) async fn of_dialect(
     document(&api, &base, dialect.name)
 }
 
+/// Every name under which an assertion may say that it was signed like that.
+fn names(algorithm: SigningAlgorithm) -> impl Iterator<Item = &'static str> {
+    let other = (algorithm == SigningAlgorithm::EdDsa).then_some(SigningAlgorithm::ED25519);
+    [algorithm.name()].into_iter().chain(other)
+}
+
 fn generated(request: &HttpRequest, api: &Api, preferred: &[DialectName]) -> HttpResponse {
     let name = api.dialects.first(preferred).map_or(DialectName::Standard, |it| it.name);
     document(api, &base(request, &api.discovery), name)
@@ -67,7 +73,7 @@ fn document(api: &Api, base: &str, name: DialectName) -> HttpResponse {
     let algorithms: Vec<_> = discovery.algorithms.iter().map(|it| it.name()).collect();
     let methods = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
     let assertion_algorithms: Vec<_> =
-        api.rules.key_algorithms.iter().map(|it| it.name()).collect();
+        api.rules.key_algorithms.iter().flat_map(|it| names(*it)).collect();
     let paths = name.paths();
     let mut document = JsonObject::new();
     let mut set = |name: &str, value: Value| document.insert(name.to_owned(), value);
