@@ -43,7 +43,11 @@ pub(crate) fn document(
         body.insert("scope".to_owned(), client.scope.to_string().into());
     }
     body.insert("grant_types".to_owned(), json!(["client_credentials"]));
-    body.insert("response_types".to_owned(), json!([]));
+    // Nobody is sent anywhere by this server. Clients that know registration from OpenID Connect
+    // miss the second member where it is left out.
+    for none in ["response_types", "redirect_uris"] {
+        body.insert(none.to_owned(), json!([]));
+    }
     if let Some(token) = &registered.registration_token {
         let (base, prefix) = (discovery::base(request, &api.discovery), &api.discovery.prefix);
         let uri = format!("{base}{prefix}/oauth2/register/{}", client.id);
