@@ -1,10 +1,10 @@
 //! Programs that tests need, installed by their names where they are missing.
 
-use std::process::Command;
+use std::{path::PathBuf, process::Command};
 
 use nix::unistd::geteuid;
 
-use crate::process::{Outcome, output_of, which};
+use crate::process::{Outcome, output_of, variable, which};
 
 /// Makes sure that a program is there, which a package of Debian holds.
 ///
@@ -36,4 +36,12 @@ pub(crate) fn apt_get(missing: &str, package: &str) -> Outcome {
     output_of(apt_get().arg("update"))?;
     output_of(apt_get().args(["install", "-y", "--no-install-recommends", package]))?;
     Ok(())
+}
+
+/// The folder for what is fetched once and used by many runs.
+pub(crate) fn cache() -> Outcome<PathBuf> {
+    let cache = variable("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = || variable("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let cache = cache.or_else(home).ok_or("neither XDG_CACHE_HOME nor HOME is set")?;
+    Ok(cache.join("tokenwright"))
 }

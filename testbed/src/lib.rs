@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stderr, reason = "whoever runs tests sees what is installed for them")]
 
+pub mod foreign;
 pub mod forwarder;
 mod install;
 pub mod mongodb;

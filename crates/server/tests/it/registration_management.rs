@@ -72,6 +72,7 @@ async fn a_client_reads_what_it_registered_but_for_its_secret() {
         "client_name",
         "contacts",
         "grant_types",
+        "redirect_uris",
         "registration_access_token",
         "registration_client_uri",
         "response_types",
