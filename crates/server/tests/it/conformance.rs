@@ -161,6 +161,44 @@ async fn keys_are_registered_by_value_or_by_reference_and_never_both() {
     refused.assert_error(400, "invalid_client_metadata");
 }
 
+/// RFC 7517 section 4: members of a key that nobody here understands are ignored.
+#[tokio::test]
+async fn unknown_members_of_a_key_are_ignored() {
+    let server = Server::start_with(quick());
+    let mut jwk = crate::support::jwt::RSA.jwk("k");
+    jwk["x5t"] = json!("abc");
+    jwk["tenant"] = json!({"any": ["thing"]});
+    jwk["key_ops"] = json!(["verify"]);
+
+    let made = server.register_jwk(&jwk).await;
+
+    assert_eq!(made.status, 201, "{made:?}");
+}
+
+/// RFC 6749 section 5.2 and section 11.4: whatever a refusal repeats, its description holds only what
+/// may stand in a header.
+#[tokio::test]
+async fn a_description_holds_only_what_may_stand_in_it() {
+    let server = Server::start_with(quick());
+    let client = server.register().await;
+    for odd in ["a\"b", "a\\b", "a\nb", "a\tb", "caff\u{e8}", "\u{1F511}", "\u{0}", "\u{7f}"] {
+        let repeated = [GRANT, (odd, "1"), (odd, "2")];
+        let answers = [
+            post(&server, "/oauth2/token", &client, &repeated).await,
+            Answer::to(
+                server.manage("POST", "/clients").json(&json!({"client_name": "a", odd: 1})),
+            )
+            .await,
+        ];
+        for answer in answers {
+            assert_eq!(answer.status, 400, "{odd:?}: {answer:?}");
+            let description = answer.text_at("/error_description");
+            let may_stand = |it| matches!(it, ' '..='!' | '#'..='[' | ']'..='~');
+            assert!(description.chars().all(may_stand), "{odd:?}: {description:?}");
+        }
+    }
+}
+
 /// Where the standard documents are.
 const OAUTH: &str = "/.well-known/oauth-authorization-server";
 const OPENID: &str = "/.well-known/openid-configuration";

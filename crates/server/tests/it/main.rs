@@ -18,6 +18,7 @@ mod dialects;
 mod disk_full;
 mod documentation;
 mod errors_of_the_specs;
+mod introspection;
 mod jose_attacks;
 mod key_management;
 mod keys;
