@@ -78,7 +78,7 @@ impl Dialect {
             "introspection_endpoint": server.at(self.introspection),
             "revocation_endpoint": server.at(self.revocation),
             "jwks_uri": server.at(self.jwks),
-            // It is not of RFC 8414 alone that libraries look at what is supported.
+            // oauth4webapi believes in signed answers of these algorithms alone.
             "introspection_signing_alg_values_supported": ["ES256"],
         });
         if let Some(path) = self.userinfo {

@@ -5,11 +5,17 @@ use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, mpsc};
+use std::thread;
+use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use testbed::foreign::{Interpreters, find_or_install};
 
+/// How long a script may take on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_mins(5);
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/foreign");
 
 static INTERPRETERS: LazyLock<Interpreters> =
@@ -119,7 +125,15 @@ fn outcomes(mut command: Command, environment: &[(&str, &str)], steps: &[Value])
         .unwrap();
     let sent = serde_json::to_vec(steps).unwrap();
     child.stdin.take().unwrap().write_all(&sent).unwrap();
-    let ended = child.wait_with_output().unwrap();
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || tell.send(child.wait_with_output()));
+    // Not every library has a limit of its own to how long it waits.
+    let Ok(ended) = told.recv_timeout(PATIENCE) else {
+        let _ = kill(pid, Signal::SIGKILL);
+        panic!("{command:?} did not end within {PATIENCE:?}");
+    };
+    let ended = ended.unwrap();
     let complaint = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success(), "{command:?}: {complaint}");
     let told: Vec<Value> =

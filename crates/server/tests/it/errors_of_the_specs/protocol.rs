@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{BASIC_CHALLENGE, Ground, assert_all, row};
-use crate::support::Client;
 use crate::support::jwt::GRANT;
+use crate::support::{Answer, Client};
 
 /// `protocol.md`: errors, and what real clients do.
 #[tokio::test]
@@ -61,4 +61,22 @@ async fn the_protocol_refuses_as_it_says() {
     assert_all(rows).await;
     let refused = server.get("/oauth2/token").await;
     assert_eq!(refused.header("allow"), "POST");
+}
+
+/// `protocol.md`, clients 5: the same credentials in both places of an introspection are one way.
+#[tokio::test]
+async fn the_same_credentials_twice_are_one_way_to_introspect() {
+    let ground = Ground::start().await;
+    let (client, token) = (&ground.client, ground.server.token_of(&ground.client).await);
+    let form =
+        [("token", token.as_str()), ("client_id", &client.id), ("client_secret", &client.secret)];
+    for path in ["/oauth2/introspect", "/oauth/v2/oauth-introspect", "/openid/introspect"] {
+        let answer = Answer::to(ground.form(path, client, &form)).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        assert_eq!(answer.json()["active"], true, "{path}: {answer:?}");
+    }
+    // At the token endpoint it is two ways.
+    let form = [GRANT, ("client_id", &client.id), ("client_secret", client.secret.as_str())];
+    let refused = Answer::to(ground.form("/oauth2/token", client, &form)).await;
+    refused.assert_error(400, "invalid_request");
 }
