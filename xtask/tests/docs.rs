@@ -88,6 +88,8 @@ fn the_adapters_page_names_every_port_of_a_store() {
         "KeyMaker",
         "KeyRingInstaller",
         "LastUse",
+        "MacVerifier",
+        "RemoteKeys",
         "SecretHasher",
         "SignatureVerifier",
         "TokenDigester",

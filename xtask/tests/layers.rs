@@ -109,6 +109,12 @@ const LAYERS: &[Layer] = &[
         tests: &["contract", "crud-service", "testbed"],
     },
     Layer {
+        krate: "adapter-remote",
+        inside: &["domain"],
+        outside: &["async-trait", "ipnet", "reqwest", "thiserror", "tokio", "url"],
+        tests: &[],
+    },
+    Layer {
         krate: "crud-service",
         inside: &[],
         outside: &["actix-web", "futures-util", "mongodb", "serde_json", "time"],
@@ -171,6 +177,7 @@ const LAYERS: &[Layer] = &[
             "adapter-memory",
             "adapter-mongodb",
             "adapter-redis",
+            "adapter-remote",
             "adapter-sql",
             "app",
             "domain",
@@ -183,6 +190,7 @@ const LAYERS: &[Layer] = &[
             "config",
             "futures-util",
             "governor",
+            "ipnet",
             "mimalloc",
             "opentelemetry",
             "opentelemetry-otlp",

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use domain::{
     Audience, AuthenticationMethod, Capability, ClaimName, Client, ClientName, ClientState,
-    InformativeMetadata, JsonObject, Permission, PublicJwk, Scope, SigningAlgorithm,
+    InformativeMetadata, JsonObject, Permission, Scope, SigningAlgorithm,
 };
 use serde_json::Value;
 
+use crate::key_changes::{KeyChanges, check_keys};
 use crate::settings_changes::{SETTINGS, SettingsChanges, check_default_scope};
 
 /// By what right something is said about a client.
@@ -25,6 +26,8 @@ pub enum Authority {
 /// What the operator demands of registrations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistrationRules {
+    /// The ways in which clients may authenticate.
+    pub methods: Vec<AuthenticationMethod>,
     /// The algorithms a registered key may be for.
     pub key_algorithms: Vec<SigningAlgorithm>,
     /// Whether a registered key must have a `kid`.
@@ -60,7 +63,6 @@ pub struct NewClient {
     pub(crate) authentication: AuthenticationMethod,
     /// `None`: the store's own default decides.
     pub(crate) state: Option<ClientState>,
-    keys: Vec<PublicJwk>,
     changes: ClientChanges,
 }
 
@@ -69,7 +71,7 @@ pub struct NewClient {
 pub struct ClientChanges {
     name: Option<ClientName>,
     authentication: Option<AuthenticationMethod>,
-    keys: Option<Vec<PublicJwk>>,
+    keys: KeyChanges,
     capabilities: Option<BTreeSet<Capability>>,
     permissions: Option<Vec<Permission>>,
     audience: Option<Vec<Audience>>,
@@ -125,12 +127,11 @@ impl NewClient {
             .ok_or_else(|| invalid("client_name", "is required: a name people can read"))?;
         let authentication =
             changes.authentication.unwrap_or(AuthenticationMethod::ClientSecretBasic);
-        let keys = changes.keys.clone().unwrap_or_default();
-        check_keys(authentication, &keys)?;
-        let new = Self { name, authentication, state, keys, changes };
+        let new = Self { name, authentication, state, changes };
         // As it will be: what is granted by default is part of what may be granted.
         let id = "checked".parse().map_err(|_| invalid("client_id", "cannot be made"))?;
         let sketch = new.clone().into_client(id, domain::Timestamp::from_unix_seconds(0));
+        check_keys(&sketch)?;
         check_default_scope(&sketch)?;
         Ok(new)
     }
@@ -142,7 +143,7 @@ impl NewClient {
             name: self.name,
             state: self.state.unwrap_or(ClientState::Public),
             authentication: self.authentication,
-            keys: self.keys,
+            keys: Vec::new(),
             capabilities: BTreeSet::from([Capability::ClientCredentials]),
             permissions: Vec::new(),
             audience: Vec::new(),
@@ -187,12 +188,9 @@ impl ClientChanges {
 
     /// Whether the change lets nobody in who was out before: keys fit the method.
     pub(crate) fn check(&self, client: &Client) -> Result<(), InvalidMetadata> {
-        check_keys(
-            self.authentication.unwrap_or(client.authentication),
-            self.keys.as_deref().unwrap_or(&client.keys),
-        )?;
         let mut changed = client.clone();
         self.clone().apply(&mut changed);
+        check_keys(&changed)?;
         check_default_scope(&changed)
     }
 
@@ -205,13 +203,13 @@ impl ClientChanges {
         }
         set(&mut client.name, self.name);
         set(&mut client.authentication, self.authentication);
-        set(&mut client.keys, self.keys);
         set(&mut client.capabilities, self.capabilities);
         set(&mut client.permissions, self.permissions);
         set(&mut client.audience, self.audience);
         set(&mut client.scope, self.scope);
         set(&mut client.allowed_custom_claims, self.allowed_custom_claims);
         self.settings.apply(&mut client.settings);
+        self.keys.apply(client);
         set(&mut client.metadata, self.metadata);
         set(&mut client.informative, self.informative);
     }
@@ -221,9 +219,6 @@ impl ClientChanges {
         rules: &RegistrationRules,
     ) -> Result<Self, InvalidMetadata> {
         check_grant_types(object)?;
-        if object.contains_key("jwks_uri") {
-            return Err(invalid("jwks_uri", "is not fetched by this server: send jwks instead"));
-        }
         let has_informative =
             InformativeMetadata::NAMES.iter().any(|name| object.contains_key(*name));
         let metadata = match object.remove("metadata") {
@@ -234,8 +229,8 @@ impl ClientChanges {
         };
         Ok(Self {
             name: take_parsed(object, "client_name")?,
-            authentication: take_parsed(object, "token_endpoint_auth_method")?,
-            keys: take_keys(object, rules)?,
+            authentication: take_method(object, rules)?,
+            keys: KeyChanges::take_from(object, rules)?,
             capabilities: take_list(object, "capabilities")?
                 .map(|list: Vec<Capability>| list.into_iter().collect()),
             permissions: take_list(object, "permissions")?,
@@ -261,20 +256,26 @@ pub(crate) fn invalid(member: &str, reason: impl Into<String>) -> InvalidMetadat
     InvalidMetadata { member: member.to_owned(), reason: reason.into() }
 }
 
-/// A client authenticates with keys or with secrets, and has what it takes.
-fn check_keys(
-    authentication: AuthenticationMethod,
-    keys: &[PublicJwk],
-) -> Result<(), InvalidMetadata> {
-    match (authentication.uses_secret(), keys.is_empty()) {
-        (true, true) | (false, false) => Ok(()),
-        (true, false) => {
-            Err(invalid("public_key", "goes with token_endpoint_auth_method private_key_jwt only"))
-        }
-        (false, true) => Err(invalid(
-            "public_key",
-            "is required for token_endpoint_auth_method private_key_jwt: a JWK",
+fn take_method(
+    object: &mut JsonObject,
+    rules: &RegistrationRules,
+) -> Result<Option<AuthenticationMethod>, InvalidMetadata> {
+    const MEMBER: &str = "token_endpoint_auth_method";
+    let method = match object.remove(MEMBER) {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(name)) => name.parse::<AuthenticationMethod>().ok(),
+        Some(_) => return Err(invalid(MEMBER, "must be a text")),
+    };
+    match method {
+        Some(method) if rules.methods.contains(&method) => Ok(Some(method)),
+        Some(method) if method.needs_sealed_secrets() => Err(invalid(
+            MEMBER,
+            "client_secret_jwt is off on this server: its operator has to set secrets.sealing_key",
         )),
+        Some(_) | None => {
+            let names: Vec<_> = rules.methods.iter().map(|it| it.name()).collect();
+            Err(invalid(MEMBER, format!("must be one of {}", names.join(", "))))
+        }
     }
 }
 
@@ -356,45 +357,4 @@ fn take_scope(object: &mut JsonObject) -> Result<Option<Scope>, InvalidMetadata>
             Some(_) | None => take_parsed(object, "scope"),
         },
     }
-}
-
-/// The vendor's `public_key` (one JWK; `{}` stands for none), or RFC 7591's `jwks`.
-fn take_keys(
-    object: &mut JsonObject,
-    rules: &RegistrationRules,
-) -> Result<Option<Vec<PublicJwk>>, InvalidMetadata> {
-    const MAX_KEYS: usize = 10;
-    let (member, jwks) = match (object.remove("public_key"), object.remove("jwks")) {
-        (None, None) => return Ok(None),
-        (Some(_), Some(_)) => return Err(invalid("jwks", "goes without public_key, or instead")),
-        (Some(Value::Null), None) | (None, Some(Value::Null)) => return Ok(Some(Vec::new())),
-        (Some(Value::Object(jwk)), None) if jwk.is_empty() => return Ok(Some(Vec::new())),
-        (Some(jwk), None) => ("public_key", vec![jwk]),
-        (None, Some(set)) => match set.get("keys").and_then(Value::as_array) {
-            Some(keys) if keys.len() <= MAX_KEYS => ("jwks", keys.clone()),
-            Some(_) => return Err(invalid("jwks", "may hold at most 10 keys")),
-            None => return Err(invalid("jwks", "must be a JWK set: {\"keys\": [...]}")),
-        },
-    };
-    let mut keys: Vec<PublicJwk> = Vec::with_capacity(jwks.len());
-    for jwk in &jwks {
-        let jwk = jwk.as_object().ok_or_else(|| invalid(member, "must be a JWK object"))?;
-        let key = PublicJwk::parse(jwk).map_err(|error| invalid(member, error.to_string()))?;
-        if rules.is_key_id_required && key.key_id().is_none() {
-            return Err(invalid(member, "the key has no kid"));
-        }
-        if !rules.key_algorithms.contains(&key.algorithm()) {
-            let names: Vec<_> = rules.key_algorithms.iter().map(|it| it.name()).collect();
-            return Err(invalid(member, format!("the key must be for {}", names.join(", "))));
-        }
-        let same = |other: &PublicJwk| match (other.key_id(), key.key_id()) {
-            (None, None) => other.algorithm() == key.algorithm(),
-            (other, this) => other == this,
-        };
-        if keys.iter().any(same) {
-            return Err(invalid(member, "two keys have the same kid, or the same alg and no kid"));
-        }
-        keys.push(key);
-    }
-    Ok(Some(keys))
 }

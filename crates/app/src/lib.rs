@@ -5,6 +5,7 @@
 
 mod catalogue_in_use;
 mod client_metadata;
+mod key_changes;
 mod make;
 mod settings_changes;
 mod use_case;

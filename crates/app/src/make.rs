@@ -1,9 +1,9 @@
 //! New names and secrets, from randomness.
 
-use domain::port::{Entropy, TokenDigester};
+use domain::port::{Entropy, MacVerifier, SecretHasher, SecretOwner, TokenDigester};
 use domain::{
-    ClientId, ClientSecret, Credential, Fault, KeyId, OpaqueToken, ReferenceStyle, SecretHash,
-    SecretId, TokenId,
+    Client, ClientId, ClientSecret, Credential, Fault, KeyId, OpaqueToken, ReferenceStyle,
+    SecretHash, SecretId, TokenId,
 };
 
 const LETTERS: &[u8; 52] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -88,6 +88,21 @@ fn uuid(entropy: &dyn Entropy) -> Result<String, Fault> {
     let mut bytes = [0; 16];
     entropy.fill(&mut bytes)?;
     Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
+}
+
+/// A secret as it is kept for its client: sealed where it has to be known again, else as a hash.
+pub(crate) async fn kept_secret(
+    hasher: &dyn SecretHasher,
+    macs: &dyn MacVerifier,
+    client: &Client,
+    id: &SecretId,
+    secret: &ClientSecret,
+) -> Result<SecretHash, Fault> {
+    if client.authentication.needs_sealed_secrets() {
+        macs.seal(SecretOwner { client: &client.id, secret: id }, secret)
+    } else {
+        hasher.hash(secret).await
+    }
 }
 
 /// What is kept of a secret that we made.

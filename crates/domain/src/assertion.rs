@@ -5,13 +5,18 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::{
-    AssertionAudience, Audience, ClaimName, Client, ClientId, CompactJws, Issuer, JsonObject,
-    JwsRejection, PublicJwk, Timestamp, TokenId,
+    AssertionAudience, Audience, ClaimName, Client, ClientId, CompactJws, CompactMac, Issuer,
+    JsonObject, JwsHeader, JwsRejection, PublicJwk, Timestamp, TokenId,
 };
 
 /// An assertion that parsed and whose signature nobody has checked.
 #[derive(Clone, Debug)]
-pub struct ClientAssertion(CompactJws);
+pub enum ClientAssertion {
+    /// Signed with a private key (`private_key_jwt`).
+    Signed(CompactJws),
+    /// With a MAC under a secret (`client_secret_jwt`).
+    Mac(CompactMac),
+}
 
 /// What a client said under its signature.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +45,10 @@ pub struct AssertionPolicy {
     pub max_lifetime: Duration,
     /// Whether the header must name the key.
     pub is_key_id_required: bool,
+    /// Whether a refusal may tell that a client is known before its signature was found good. The
+    /// Mia-Platform service does (403 where the client uses keys, else 401); everywhere else nobody
+    /// learns which clients there are (threat T22).
+    pub tells_who_is_known: bool,
 }
 
 /// Why an assertion does not prove anything.
@@ -47,14 +56,21 @@ pub struct AssertionPolicy {
 pub enum AssertionRefusal {
     /// It is no signed token at all.
     #[error("client_assertion: {0}")]
-    Malformed(#[from] JwsRejection),
+    Malformed(JwsRejection),
+    /// It is signed in a way that is none of ours.
+    #[error(
+        "alg of client_assertion must be RS256, PS256, ES256 or EdDSA, or HS256 for \
+         client_secret_jwt"
+    )]
+    UnknownAlgorithm,
     /// It is another kind of token (threat T15).
     #[error("typ of client_assertion must be absent, JWT or client-authentication+jwt")]
     WrongType,
     /// It names no key, or none of the client's.
     #[error("kid of client_assertion must name a key that is registered for the client")]
     UnknownKey,
-    /// It says it was signed in a way the registered key is not for (threat T03).
+    /// It says it was signed in a way the registered key, or the registered method, is not for
+    /// (threats T03, T21).
     #[error("alg of client_assertion must be the one its key is registered for")]
     WrongAlgorithm,
     /// The signature is not the client's.
@@ -91,58 +107,35 @@ pub enum AssertionRefusal {
 }
 
 impl ClientAssertion {
-    /// Reads a client assertion.
+    /// Reads a client assertion. What it says depends on the text alone, and on no client.
     ///
     /// # Errors
     ///
-    /// [`AssertionRefusal::Malformed`] or [`AssertionRefusal::WrongType`].
+    /// [`AssertionRefusal::Malformed`], [`AssertionRefusal::UnknownAlgorithm`] or
+    /// [`AssertionRefusal::WrongType`].
     pub fn parse(raw: &str) -> Result<Self, AssertionRefusal> {
-        let jws = CompactJws::parse(raw)?;
-        let header = jws.header();
-        let is_fine = header.typ.is_none()
-            || header.is_typ("jwt")
-            || header.is_typ("client-authentication+jwt");
-        if is_fine { Ok(Self(jws)) } else { Err(AssertionRefusal::WrongType) }
+        let parsed = match CompactJws::parse(raw) {
+            Ok(jws) => Self::Signed(jws),
+            Err(JwsRejection::Algorithm) => Self::Mac(CompactMac::parse_mac(raw)?),
+            Err(rejection) => return Err(rejection.into()),
+        };
+        let is_fine = match &parsed {
+            Self::Signed(jws) => is_assertion(jws.header()),
+            Self::Mac(jws) => is_assertion(jws.header()),
+        };
+        if is_fine { Ok(parsed) } else { Err(AssertionRefusal::WrongType) }
     }
 
     /// Who it says it comes from: a hint where to look for the key, not more.
     #[must_use]
     pub fn claimed_subject(&self) -> Option<ClientId> {
-        self.0.unverified_claims().get("sub")?.as_str()?.parse().ok()
+        self.unverified_claims().get("sub")?.as_str()?.parse().ok()
     }
 
-    /// The token, for the verifier.
-    #[must_use]
-    pub fn jws(&self) -> &CompactJws {
-        &self.0
-    }
-
-    /// The registered key that must have signed it: by `kid`, or, where none is demanded and none
-    /// is named, the only key that fits its `alg`.
-    ///
-    /// # Errors
-    ///
-    /// [`AssertionRefusal::UnknownKey`] and [`AssertionRefusal::WrongAlgorithm`].
-    pub fn key<'a>(
-        &self,
-        client: &'a Client,
-        policy: &AssertionPolicy,
-    ) -> Result<&'a PublicJwk, AssertionRefusal> {
-        let header = self.0.header();
-        let key = match &header.key_id {
-            Some(named) => client.keys.iter().find(|key| key.key_id() == Some(named)),
-            None if policy.is_key_id_required => return Err(AssertionRefusal::Missing("kid")),
-            None => {
-                let mut fitting =
-                    client.keys.iter().filter(|key| key.algorithm() == header.algorithm);
-                fitting.next().filter(|_| fitting.next().is_none())
-            }
-        }
-        .ok_or(AssertionRefusal::UnknownKey)?;
-        if key.algorithm() == header.algorithm {
-            Ok(key)
-        } else {
-            Err(AssertionRefusal::WrongAlgorithm)
+    fn unverified_claims(&self) -> &JsonObject {
+        match self {
+            Self::Signed(jws) => jws.unverified_claims(),
+            Self::Mac(jws) => jws.unverified_claims(),
         }
     }
 
@@ -160,7 +153,7 @@ impl ClientAssertion {
         policy: &AssertionPolicy,
         now: Timestamp,
     ) -> Result<VerifiedAssertion, AssertionRefusal> {
-        let mut claims = JsonObject::clone(self.0.unverified_claims());
+        let mut claims = JsonObject::clone(self.unverified_claims());
         check_subject(&mut claims, &client.id)?;
         let token_endpoint = match client.settings.assertion_audience {
             AssertionAudience::Issuer => None,
@@ -183,6 +176,54 @@ impl ClientAssertion {
             custom_claims: claims,
         })
     }
+}
+
+impl From<JwsRejection> for AssertionRefusal {
+    fn from(rejection: JwsRejection) -> Self {
+        match rejection {
+            JwsRejection::Algorithm => Self::UnknownAlgorithm,
+            JwsRejection::TooLong
+            | JwsRejection::NotCompact
+            | JwsRejection::Header
+            | JwsRejection::Critical
+            | JwsRejection::Payload => Self::Malformed(rejection),
+        }
+    }
+}
+
+/// Whether a token is of the kind that clients authenticate with (threat T15).
+fn is_assertion<A>(header: &JwsHeader<A>) -> bool {
+    header.typ.is_none() || header.is_typ("jwt") || header.is_typ("client-authentication+jwt")
+}
+
+/// The one of `keys` that must have signed `jws`: by `kid` and `alg`, or, where no `kid` is
+/// demanded and none is named, the only key that fits its `alg`.
+///
+/// # Errors
+///
+/// [`AssertionRefusal::UnknownKey`], [`AssertionRefusal::WrongAlgorithm`] and, for a `kid` that is
+/// demanded, [`AssertionRefusal::Missing`].
+pub fn signing_key<'a>(
+    jws: &CompactJws,
+    keys: &'a [PublicJwk],
+    policy: &AssertionPolicy,
+) -> Result<&'a PublicJwk, AssertionRefusal> {
+    let header = jws.header();
+    let fits = |key: &&PublicJwk| key.algorithm() == header.algorithm;
+    let Some(named) = &header.key_id else {
+        if policy.is_key_id_required {
+            return Err(AssertionRefusal::Missing("kid"));
+        }
+        let mut fitting = keys.iter().filter(fits);
+        let only = fitting.next().filter(|_| fitting.next().is_none());
+        return only.ok_or(AssertionRefusal::UnknownKey);
+    };
+    let mut with_name = keys.iter().filter(|key| key.key_id() == Some(named)).peekable();
+    if with_name.peek().is_none() {
+        return Err(AssertionRefusal::UnknownKey);
+    }
+    // Keys of different kinds may share a name (RFC 7517 section 4.5).
+    with_name.find(fits).ok_or(AssertionRefusal::WrongAlgorithm)
 }
 
 fn take(claims: &mut JsonObject, name: &'static str) -> Result<Value, AssertionRefusal> {
@@ -278,200 +319,5 @@ fn requested_audiences(claims: &mut JsonObject) -> Result<Vec<Audience>, Asserti
 }
 
 #[cfg(test)]
-mod tests {
-    use base64::Engine as _;
-    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-    use serde_json::json;
-
-    use super::*;
-    use crate::grant::tests::client;
-
-    const NOW: u64 = 1_700_000_000;
-
-    fn policy() -> AssertionPolicy {
-        AssertionPolicy {
-            audience: "https://issuer.example".parse().unwrap(),
-            token_endpoint: Some("https://issuer.example/oauth2/token".into()),
-            clock_skew: Duration::ZERO,
-            max_lifetime: Duration::from_hours(24),
-            is_key_id_required: true,
-        }
-    }
-
-    fn good() -> Value {
-        json!({
-            "iss": "billing", "sub": "billing", "aud": "https://issuer.example",
-            "jti": "1", "iat": NOW - 10, "exp": NOW + 3_600,
-        })
-    }
-
-    fn assertion(header: &Value, claims: &Value) -> Result<ClientAssertion, AssertionRefusal> {
-        let part = |it: &str| BASE64_URL_SAFE_NO_PAD.encode(it);
-        let (header, claims) = (part(&header.to_string()), part(&claims.to_string()));
-        ClientAssertion::parse(&format!("{header}.{claims}.{}", part("s")))
-    }
-
-    fn check_with(
-        claims: &Value,
-        policy: &AssertionPolicy,
-    ) -> Result<VerifiedAssertion, AssertionRefusal> {
-        let now = Timestamp::from_unix_seconds(NOW);
-        assertion(&json!({"alg": "RS256"}), claims)?.check(&client(), policy, now)
-    }
-
-    fn check(change: &Value) -> Result<VerifiedAssertion, AssertionRefusal> {
-        let mut claims = good();
-        for (name, value) in change.as_object().unwrap() {
-            claims[name] = value.clone();
-        }
-        check_with(&claims, &policy())
-    }
-
-    #[test]
-    fn real_clients_pass() {
-        check(&json!({})).unwrap();
-        check(&json!({"aud": ["https://issuer.example"], "exp": NOW + 300, "iat": NOW})).unwrap();
-        let verified = check(&json!({"nbf": NOW, "requested_audiences": ["a"], "x": 1})).unwrap();
-
-        assert_eq!(verified.requested_audiences, ["a".parse().unwrap()]);
-        assert_eq!(verified.custom_claims, *json!({"x": 1}).as_object().unwrap());
-        assert_eq!(verified.remember_until, Timestamp::from_unix_seconds(NOW + 3_600));
-    }
-
-    /// Only where an operator said so, and never both at once (threat T17).
-    #[test]
-    fn t17_the_token_endpoint_is_an_audience_for_older_clients_alone() {
-        let mut claims = good();
-        claims["aud"] = json!("https://issuer.example/oauth2/token");
-        let now = Timestamp::from_unix_seconds(NOW);
-        let older = |policy: &AssertionPolicy, claims: &Value| {
-            let mut client = client();
-            client.settings.assertion_audience = AssertionAudience::IssuerOrTokenEndpoint;
-            assertion(&json!({"alg": "RS256"}), claims)?.check(&client, policy, now)
-        };
-
-        assert!(matches!(check_with(&claims, &policy()), Err(AssertionRefusal::WrongAudience(_))));
-        older(&policy(), &claims).unwrap();
-        older(&policy(), &good()).unwrap();
-        let nowhere = AssertionPolicy { token_endpoint: None, ..policy() };
-        assert!(older(&nowhere, &claims).is_err());
-        for bad in [
-            json!(["https://issuer.example", "https://issuer.example/oauth2/token"]),
-            json!("https://issuer.example/oauth2/token/"),
-            json!("https://issuer.example/oauth2"),
-            json!(null),
-        ] {
-            claims["aud"] = bad.clone();
-            assert!(older(&policy(), &claims).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn every_claim_is_demanded() {
-        for name in ["iss", "sub", "aud", "jti", "iat", "exp"] {
-            let mut claims = good();
-            claims.as_object_mut().unwrap().remove(name);
-            assert_eq!(check_with(&claims, &policy()), Err(AssertionRefusal::Missing(name)));
-        }
-    }
-
-    #[test]
-    fn t08_claims_of_a_wrong_type_are_refused_never_skipped() {
-        for name in ["exp", "iat", "nbf"] {
-            for value in [
-                json!("1700000000"),
-                json!(1_700_000_000.5),
-                json!(1.7e9),
-                json!(1e308),
-                json!(-1),
-                json!(u64::MAX),
-                json!([NOW]),
-                json!(null),
-                json!(true),
-            ] {
-                assert_eq!(
-                    check(&json!({name: value})),
-                    Err(AssertionRefusal::WrongClaimType(name)),
-                    "{name} {value}"
-                );
-            }
-        }
-        for (name, value) in [
-            ("jti", json!(7)),
-            ("jti", json!("")),
-            ("iss", json!(["billing"])),
-            ("aud", json!({})),
-            ("requested_audiences", json!("a")),
-            ("requested_audiences", json!([7])),
-            ("requested_audiences", json!(null)),
-        ] {
-            let refused = check(&json!({name: value}));
-            assert_eq!(refused, Err(AssertionRefusal::WrongClaimType(name)), "{name} {value}");
-        }
-    }
-
-    #[test]
-    fn t17_only_our_issuer_alone_is_the_audience() {
-        for aud in [
-            json!("https://issuer.example/"),
-            json!("https://issuer.example/oauth/token"),
-            json!(["https://issuer.example", "https://other.example"]),
-            json!(["https://issuer.example", "https://issuer.example"]),
-            json!([]),
-            json!([["https://issuer.example"]]),
-        ] {
-            let refused = check(&json!({"aud": aud})).unwrap_err();
-            assert_eq!(
-                refused.to_string(),
-                "aud of client_assertion must be exactly https://issuer.example"
-            );
-        }
-    }
-
-    #[test]
-    fn t19_assertions_that_live_too_long_are_refused() {
-        assert!(check(&json!({"exp": NOW + 86_400})).is_ok());
-        let refused = check(&json!({"exp": NOW + 86_401}));
-        assert!(matches!(refused, Err(AssertionRefusal::LivesTooLong(_))));
-        let refused = check(&json!({"exp": i64::MAX}));
-        assert!(matches!(refused, Err(AssertionRefusal::LivesTooLong(_))));
-    }
-
-    #[test]
-    fn times_are_checked_and_widened_by_the_skew() {
-        assert_eq!(check(&json!({"exp": NOW})), Err(AssertionRefusal::Expired));
-        assert_eq!(check(&json!({"iat": NOW + 1})), Err(AssertionRefusal::NotYetValid));
-        assert_eq!(check(&json!({"nbf": NOW + 1})), Err(AssertionRefusal::NotYetValid));
-        let lenient = AssertionPolicy { clock_skew: Duration::from_secs(5), ..policy() };
-        for (name, value) in [("exp", NOW - 4), ("iat", NOW + 5), ("nbf", NOW + 5)] {
-            let mut claims = good();
-            claims["iat"] = json!(NOW - 10);
-            claims[name] = json!(value);
-            assert!(check_with(&claims, &lenient).is_ok(), "{name}");
-        }
-    }
-
-    #[test]
-    fn t36_reserved_claims_are_refused() {
-        for name in ["permissions", "scope", "client_id", "cnf", "act"] {
-            assert_eq!(check(&json!({name: "x"})), Err(AssertionRefusal::ReservedClaim));
-        }
-    }
-
-    #[test]
-    fn t15_other_kinds_of_tokens_are_no_assertions() {
-        for typ in ["at+jwt", "dpop+jwt", "token-introspection+jwt", "secevent+jwt"] {
-            let refused = assertion(&json!({"alg": "RS256", "typ": typ}), &good()).unwrap_err();
-            assert_eq!(refused, AssertionRefusal::WrongType, "{typ}");
-        }
-        for typ in ["JWT", "jwt", "client-authentication+jwt"] {
-            assert!(assertion(&json!({"alg": "RS256", "typ": typ}), &good()).is_ok());
-        }
-    }
-
-    #[test]
-    fn somebody_elses_assertion_is_refused() {
-        assert_eq!(check(&json!({"iss": "other"})), Err(AssertionRefusal::WrongSubject));
-        assert_eq!(check(&json!({"sub": "Billing"})), Err(AssertionRefusal::WrongSubject));
-    }
-}
+#[path = "assertion_tests.rs"]
+mod tests;

@@ -19,7 +19,8 @@ pub struct Client {
     pub state: ClientState,
     /// The one way in which it proves who it is.
     pub authentication: AuthenticationMethod,
-    /// The keys that verify its assertions; empty for a client with secrets.
+    /// The keys that verify its assertions; empty for a client with secrets, and for one whose keys
+    /// are fetched (`settings.jwks_uri`).
     pub keys: Vec<PublicJwk>,
     /// What it may do at all.
     pub capabilities: BTreeSet<Capability>,
@@ -130,19 +131,49 @@ named! {
     ClientSecretBasic = "client_secret_basic",
     /// A secret in the form (RFC 6749 section 2.3.1).
     ClientSecretPost = "client_secret_post",
+    /// An assertion with a MAC under the secret (RFC 7523 section 2.2, `OpenID` Connect Core
+    /// section 9).
+    ClientSecretJwt = "client_secret_jwt",
     /// An assertion signed with a registered key (RFC 7523 section 2.2).
     PrivateKeyJwt = "private_key_jwt";
-    "client_secret_basic, client_secret_post, private_key_jwt"
+    "client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt"
 }
 
 impl AuthenticationMethod {
-    /// Whether the client proves that it knows a secret. Header and form are one family: the same
-    /// secret, and a client registered for one may use the other.
+    /// Every method, in the order they are offered.
+    pub const ALL: [Self; 4] = [
+        Self::ClientSecretBasic,
+        Self::ClientSecretPost,
+        Self::ClientSecretJwt,
+        Self::PrivateKeyJwt,
+    ];
+
+    /// Whether the client has secrets, be it that it sends them or that it signs with them.
     #[must_use]
     pub const fn uses_secret(self) -> bool {
         match self {
-            Self::ClientSecretBasic | Self::ClientSecretPost => true,
+            Self::ClientSecretBasic | Self::ClientSecretPost | Self::ClientSecretJwt => true,
             Self::PrivateKeyJwt => false,
+        }
+    }
+
+    /// Whether the client sends its secret. Header and form are one family: the same secret, and a
+    /// client registered for one may use the other.
+    #[must_use]
+    pub const fn sends_secret(self) -> bool {
+        match self {
+            Self::ClientSecretBasic | Self::ClientSecretPost => true,
+            Self::ClientSecretJwt | Self::PrivateKeyJwt => false,
+        }
+    }
+
+    /// Whether the client's secrets have to be known here, and so are kept sealed, not hashed: a
+    /// MAC cannot be computed from a hash.
+    #[must_use]
+    pub const fn needs_sealed_secrets(self) -> bool {
+        match self {
+            Self::ClientSecretJwt => true,
+            Self::ClientSecretBasic | Self::ClientSecretPost | Self::PrivateKeyJwt => false,
         }
     }
 }

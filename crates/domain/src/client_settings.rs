@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use crate::{JsonObject, Scope, SigningAlgorithm, TokenDigest, UnknownName};
+use crate::{JsonObject, JwksUri, Scope, SigningAlgorithm, TokenDigest, UnknownName};
 
 /// What is chosen for one client. Whatever is not set is the service's choice, or that of the
 /// dialect in which the client asks.
@@ -28,6 +28,9 @@ pub struct ClientSettings {
     /// The digest of the token with which the client manages its own registration (RFC 7592
     /// section 3). Never shown.
     pub registration_token: Option<TokenDigest>,
+    /// Where its keys are fetched from; never there beside keys that are registered (RFC 7591
+    /// section 2).
+    pub jwks_uri: Option<JwksUri>,
 }
 
 /// What an access token looks like to whoever holds it.
@@ -113,6 +116,7 @@ const DEFAULT_SCOPE: &str = "default_scope";
 const ASSERTION_AUDIENCE: &str = "assertion_audience";
 const STRICT: &str = "strict_auth_method";
 const REGISTRATION_TOKEN: &str = "registration_access_token_digest";
+const JWKS_URI: &str = "jwks_uri";
 
 impl ClientSettings {
     /// The settings as they are kept. What is not set is left out: settings that nobody touched are
@@ -136,6 +140,7 @@ impl ClientSettings {
             (audience != AssertionAudience::default()).then(|| audience.name().into()),
         );
         set(STRICT, self.is_method_strict.then_some(Value::Bool(true)));
+        set(JWKS_URI, self.jwks_uri.as_ref().map(|it| it.as_str().into()));
         let digest = self.registration_token.as_ref();
         set(REGISTRATION_TOKEN, digest.map(|it| BASE64_URL_SAFE_NO_PAD.encode(it.0).into()));
         object
@@ -190,6 +195,7 @@ impl ClientSettings {
             assertion_audience: text(object, ASSERTION_AUDIENCE)?.unwrap_or_default(),
             is_method_strict,
             registration_token,
+            jwks_uri: text(object, JWKS_URI)?,
         })
     }
 }
@@ -222,6 +228,7 @@ mod tests {
             assertion_audience: AssertionAudience::IssuerOrTokenEndpoint,
             is_method_strict: true,
             registration_token: Some(TokenDigest([7; 32])),
+            jwks_uri: Some("https://keys.example/jwks?p=1".parse().unwrap()),
         }
     }
 
@@ -249,6 +256,8 @@ mod tests {
         for (member, value) in [
             (FORMAT, json!("saml")),
             (FORMAT, json!(1)),
+            (JWKS_URI, json!("ftp://keys.example")),
+            (JWKS_URI, json!(null)),
             (LIFETIME, json!(0)),
             (LIFETIME, json!(-1)),
             (LIFETIME, json!(1.5)),

@@ -10,21 +10,56 @@ use crate::{JsonObject, KeyId, SigningAlgorithm, parse_object};
 
 /// A compact JWS that parsed, whose signature nobody has checked.
 ///
+/// What its signature is made with is part of its type: a signature is never taken for a MAC, nor
+/// a MAC for a signature (threat T02).
+///
 /// Its `Debug` output holds no part of the token.
 #[derive(Clone)]
-pub struct CompactJws {
-    header: JwsHeader,
+pub struct CompactJws<A = SigningAlgorithm> {
+    header: JwsHeader<A>,
     claims: Arc<JsonObject>,
     signing_input: Box<str>,
     signature: Box<[u8]>,
 }
 
+/// A compact JWS that parsed, whose MAC nobody has checked.
+pub type CompactMac = CompactJws<MacAlgorithm>;
+
+/// How a MAC is made (RFC 7518 section 3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MacAlgorithm {
+    /// HMAC with SHA-256. Our secrets are long enough for it, and not for its longer siblings.
+    Hs256,
+}
+
+impl MacAlgorithm {
+    /// Every algorithm.
+    pub const ALL: [Self; 1] = [Self::Hs256];
+
+    /// The fewest bytes of a key: as many as the MAC has (RFC 7518 section 3.2).
+    pub const MIN_KEY_BYTES: usize = 32;
+
+    /// Its registered name, compared exactly (RFC 7515 section 4.1.1).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hs256 => "HS256",
+        }
+    }
+
+    /// The algorithm of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.name() == name)
+    }
+}
+
 /// The members of a JOSE header that we read. All others are ignored, above all those that
 /// offer a key (`jwk`, `jku`, `x5u`, `x5c`): a key comes from a registration or from nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JwsHeader {
+pub struct JwsHeader<A = SigningAlgorithm> {
     /// What the signer says it used. It is compared with what the key is for, never obeyed.
-    pub algorithm: SigningAlgorithm,
+    pub algorithm: A,
     /// Which key the signer says it used.
     pub key_id: Option<KeyId>,
     /// What kind of token it says it is.
@@ -64,7 +99,24 @@ impl CompactJws {
     ///
     /// See [`JwsRejection`].
     pub fn parse(raw: &str) -> Result<Self, JwsRejection> {
-        if Self::MAX_BYTES < raw.len() {
+        Self::parse_as(raw, SigningAlgorithm::from_name)
+    }
+}
+
+impl CompactMac {
+    /// Reads the compact serialization of a token with a MAC, as strictly.
+    ///
+    /// # Errors
+    ///
+    /// See [`JwsRejection`].
+    pub fn parse_mac(raw: &str) -> Result<Self, JwsRejection> {
+        Self::parse_as(raw, MacAlgorithm::from_name)
+    }
+}
+
+impl<A> CompactJws<A> {
+    fn parse_as(raw: &str, from_name: fn(&str) -> Option<A>) -> Result<Self, JwsRejection> {
+        if CompactJws::MAX_BYTES < raw.len() {
             return Err(JwsRejection::TooLong);
         }
         let mut parts = raw.split('.');
@@ -74,7 +126,7 @@ impl CompactJws {
             return Err(JwsRejection::NotCompact);
         };
         let signature = decoded(signature)?;
-        let header = JwsHeader::parse(&decoded(header)?)?;
+        let header = JwsHeader::parse(&decoded(header)?, from_name)?;
         let claims = parse_object(&decoded(payload)?).map_err(|_| JwsRejection::Payload)?.into();
         let signing_input = raw.rsplit_once('.').map_or("", |(input, _)| input).into();
         Ok(Self { header, claims, signing_input, signature: signature.into() })
@@ -82,7 +134,7 @@ impl CompactJws {
 
     /// What the header says.
     #[must_use]
-    pub fn header(&self) -> &JwsHeader {
+    pub fn header(&self) -> &JwsHeader<A> {
         &self.header
     }
 
@@ -105,14 +157,14 @@ impl CompactJws {
     }
 }
 
-impl std::fmt::Debug for CompactJws {
+impl<A> std::fmt::Debug for CompactJws<A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("CompactJws([redacted])")
     }
 }
 
-impl JwsHeader {
-    fn parse(bytes: &[u8]) -> Result<Self, JwsRejection> {
+impl<A> JwsHeader<A> {
+    fn parse(bytes: &[u8], from_name: fn(&str) -> Option<A>) -> Result<Self, JwsRejection> {
         let header = parse_object(bytes).map_err(|_| JwsRejection::Header)?;
         // RFC 7515 section 4.1.11: an extension that is not understood makes the JWS invalid;
         // `b64` (RFC 7797) changes what is signed and is refused even where `crit` forgets it.
@@ -120,9 +172,7 @@ impl JwsHeader {
             return Err(JwsRejection::Critical);
         }
         let algorithm = match header.get("alg") {
-            Some(Value::String(name)) => {
-                SigningAlgorithm::from_name(name).ok_or(JwsRejection::Algorithm)?
-            }
+            Some(Value::String(name)) => from_name(name).ok_or(JwsRejection::Algorithm)?,
             Some(_) | None => return Err(JwsRejection::Algorithm),
         };
         let key_id = match header.get("kid") {
@@ -185,6 +235,21 @@ mod tests {
         assert!(jws.header().is_typ("jwt"));
         assert_eq!(jws.unverified_claims()["a"], 1);
         assert_eq!(jws.signature(), b"signature");
+    }
+
+    /// Threat T02: what is read as one kind is not read as the other.
+    #[test]
+    fn t02_a_mac_and_a_signature_are_two_kinds_of_tokens() {
+        let mac = jws(r#"{"alg":"HS256"}"#, "{}");
+        let signed = jws(r#"{"alg":"RS256"}"#, "{}");
+
+        assert_eq!(rejection(&mac), JwsRejection::Algorithm);
+        assert_eq!(CompactMac::parse_mac(&signed).unwrap_err(), JwsRejection::Algorithm);
+        assert_eq!(CompactMac::parse_mac(&mac).unwrap().header().algorithm, MacAlgorithm::Hs256);
+        for alg in ["HS384", "HS512", "hs256", "none", "HS256 "] {
+            let raw = jws(&format!(r#"{{"alg":"{alg}"}}"#), "{}");
+            assert_eq!(CompactMac::parse_mac(&raw).unwrap_err(), JwsRejection::Algorithm, "{alg}");
+        }
     }
 
     #[test]

@@ -134,6 +134,7 @@ fn api(
             credentials: cached.credentials.clone(),
             signatures: Arc::clone(&tools.signatures),
             catalogue: Arc::clone(&cached.catalogue_in_use),
+            remote_keys: tools.remote_keys.clone(),
             clock: Arc::clone(&tools.clock),
         },
         preview_token: PreviewToken {
@@ -341,6 +342,8 @@ fn authenticate(
         hasher: cached.hasher.clone(),
         digester: Arc::clone(&tools.digester),
         signatures: Arc::clone(&tools.signatures),
+        macs: Arc::clone(&tools.macs),
+        remote_keys: tools.remote_keys.clone(),
         replay: cached.replay.clone(),
         last_use: cached.notes.clone(),
         clock: Arc::clone(&tools.clock),
@@ -350,6 +353,7 @@ fn authenticate(
             clock_skew: settings.clock_skew,
             max_lifetime: LONGEST_ASSERTION,
             is_key_id_required: name == DialectName::Mia,
+            tells_who_is_known: name == DialectName::Mia,
         },
     }
 }
@@ -460,8 +464,10 @@ fn register_client(
         clients: Arc::clone(clients),
         credentials: Arc::clone(credentials),
         hasher: Arc::clone(hasher),
+        macs: Arc::clone(&tools.macs),
         digester: Arc::clone(&tools.digester),
         signatures: Arc::clone(&tools.signatures),
+        remote_keys: tools.remote_keys.clone(),
         entropy: Arc::clone(&tools.entropy),
         catalogue: Arc::clone(catalogue),
         clock: Arc::clone(&tools.clock),
@@ -479,6 +485,7 @@ fn add_secret(
         clients: Arc::clone(clients),
         credentials: Arc::clone(credentials),
         hasher: Arc::clone(hasher),
+        macs: Arc::clone(&tools.macs),
         digester: Arc::clone(&tools.digester),
         entropy: Arc::clone(&tools.entropy),
         clock: Arc::clone(&tools.clock),

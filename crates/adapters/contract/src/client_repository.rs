@@ -64,6 +64,7 @@ pub async fn keeps_every_authentication_method(clients: &dyn ClientRepository) {
     for authentication in [
         AuthenticationMethod::ClientSecretBasic,
         AuthenticationMethod::ClientSecretPost,
+        AuthenticationMethod::ClientSecretJwt,
         AuthenticationMethod::PrivateKeyJwt,
     ] {
         keeps(clients, &Client { authentication, ..client(authentication.name()) }).await;

@@ -44,6 +44,7 @@ pub mod client_repository;
 pub mod credential_repository;
 pub mod key_repository;
 pub mod login_ledger;
+pub mod mac_verifier;
 pub mod reference_token_repository;
 pub mod replay_guard;
 pub mod sample;

@@ -121,6 +121,7 @@ pub fn settings() -> ClientSettings {
         assertion_audience: AssertionAudience::IssuerOrTokenEndpoint,
         is_method_strict: true,
         registration_token: Some(domain::TokenDigest([9; 32])),
+        jwks_uri: Some(parsed("https://keys.example/%7Ea?p='1'&q=%22")),
     }
 }
 

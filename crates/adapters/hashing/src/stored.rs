@@ -5,6 +5,7 @@ use domain::{Fault, SecretHash};
 use crate::argon2id::Argon2idHash;
 use crate::bcrypted::BcryptHash;
 use crate::keyed::{self, KeyedHash};
+use crate::sealed;
 
 /// The stored form of a secret, of one of our schemes.
 #[derive(Clone)]
@@ -30,11 +31,15 @@ impl Stored {
             Some("bcrypt-sha256") => BcryptHash::parse_long(text).map(SlowHash::Bcrypt),
             Some("argon2id") => Argon2idHash::parse(text).map(SlowHash::Argon2id),
             Some(keyed::NAME) => return KeyedHash::parse(text).map(Self::Keyed).ok_or_else(broken),
+            Some(sealed::NAME) => return Err(Fault::corrupt(MISPLACED)),
             Some(_) | None => return Err(Fault::corrupt("a stored hash is of no known scheme")),
         };
         parsed.map(Self::Slow).ok_or_else(broken)
     }
 }
+
+const MISPLACED: &str =
+    "a secret is sealed for client_secret_jwt, and its client sends secrets: it needs a new one";
 
 /// The text is not repeated: it is for an operator who can look it up.
 fn broken() -> Fault {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use domain::port::{
-    ClientRepository, Clock, CredentialRepository, Entropy, SecretHasher, TokenDigester,
+    ClientRepository, Clock, CredentialRepository, Entropy, MacVerifier, SecretHasher,
+    TokenDigester,
 };
 use domain::{
     ClientId, ClientSecret, Credential, Fault, MAX_SECRETS_PER_CLIENT, SecretName, Timestamp,
@@ -20,6 +21,8 @@ pub struct AddSecret {
     pub credentials: Arc<dyn CredentialRepository>,
     /// How secrets are hashed.
     pub hasher: Arc<dyn SecretHasher>,
+    /// How secrets are sealed with which clients sign.
+    pub macs: Arc<dyn MacVerifier>,
     /// How the right one of several hashes is found.
     pub digester: Arc<dyn TokenDigester>,
     /// Where secrets come from.
@@ -95,8 +98,9 @@ impl AddSecret {
             self.credentials.remove(id, &credential.id).await?;
         }
         let secret = make::client_secret(self.entropy.as_ref())?;
-        let hash = self.hasher.hash(&secret).await?;
         let secret_id = make::secret_id(self.entropy.as_ref())?;
+        let (hasher, macs) = (self.hasher.as_ref(), self.macs.as_ref());
+        let hash = make::kept_secret(hasher, macs, &client, &secret_id, &secret).await?;
         let credential = Credential {
             name: request.name,
             expires_at: request.expires_at,

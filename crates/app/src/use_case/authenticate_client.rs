@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use domain::port::{
-    ClientRepository, Clock, CredentialRepository, Known, LastUse, ReplayGuard, SecretHasher,
-    SignatureVerifier, TokenDigester, Verdict,
+    ClientRepository, Clock, CredentialRepository, Known, LastUse, MacVerifier, RemoteKeys,
+    ReplayGuard, SecretHasher, SignatureVerifier, TokenDigester, Verdict,
 };
 use domain::{
-    AssertionPolicy, AssertionRefusal, AuthenticationMethod, Client, ClientAssertion, ClientId,
-    ClientSecret, Credential, Fault, SecretUse, VerifiedAssertion,
+    AssertionPolicy, AssertionRefusal, AuthenticationMethod, Client, ClientId, ClientSecret,
+    Credential, Fault, SecretId, SecretUse, VerifiedAssertion,
 };
 use futures_util::future::join;
 
@@ -23,8 +23,12 @@ pub struct AuthenticateClient {
     pub hasher: Arc<dyn SecretHasher>,
     /// How the right one of several hashes is found.
     pub digester: Arc<dyn TokenDigester>,
-    /// How assertions are verified.
+    /// How assertions are verified that are signed with a key.
     pub signatures: Arc<dyn SignatureVerifier>,
+    /// How assertions are verified that are signed with a secret.
+    pub macs: Arc<dyn MacVerifier>,
+    /// The keys of clients that publish them.
+    pub remote_keys: Arc<dyn RemoteKeys>,
     /// Which assertions were used already.
     pub replay: Arc<dyn ReplayGuard>,
     /// Where uses of secrets are noted.
@@ -66,6 +70,8 @@ pub struct PresentedSecret {
 pub struct AuthenticatedClient {
     /// The client.
     pub client: Client,
+    /// The method by which it really did (threat T20).
+    pub method: AuthenticationMethod,
     /// What it said under its signature, where it signed.
     pub assertion: Option<VerifiedAssertion>,
 }
@@ -77,9 +83,12 @@ pub enum AuthenticateClientError {
     /// registered one: the caller must not learn which (threat T22).
     #[error("client authentication failed")]
     Failed,
-    /// The client uses keys, and this assertion does not prove that it is asking.
+    /// This assertion does not prove that the client is asking, and the caller may learn why.
     #[error(transparent)]
     AssertionRefused(#[from] AssertionRefusal),
+    /// The keys of the client cannot be fetched: it may be who it says it is.
+    #[error("the keys of the client cannot be fetched")]
+    KeysOut(#[source] Fault),
     /// See [`Fault`].
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -114,8 +123,9 @@ impl AuthenticateClient {
         match presented {
             PresentedCredentials::Secret(readings) => {
                 for reading in readings {
+                    let method = reading.method;
                     if let Some(client) = self.by_secret(reading).await? {
-                        return Ok(AuthenticatedClient { client, assertion: None });
+                        return Ok(AuthenticatedClient { client, method, assertion: None });
                     }
                 }
                 Err(AuthenticateClientError::Failed)
@@ -136,7 +146,7 @@ impl AuthenticateClient {
         &self,
         authenticated: &AuthenticatedClient,
     ) -> Result<(), AuthenticateClientError> {
-        let AuthenticatedClient { client, assertion: Some(assertion) } = authenticated else {
+        let AuthenticatedClient { client, assertion: Some(assertion), .. } = authenticated else {
             return Ok(());
         };
         let (id, until) = (&assertion.id, assertion.remember_until);
@@ -164,7 +174,7 @@ impl AuthenticateClient {
         let candidates = self.candidates(client.value.as_ref(), method, known.as_deref(), &secret);
         for it in &candidates {
             if self.hasher.recalls(&secret, &it.hash).await {
-                self.note_use(&id, it);
+                self.note_use(&id, &it.id);
                 return Ok(client.value);
             }
         }
@@ -230,14 +240,14 @@ impl AuthenticateClient {
             if verdict == Verdict::MatchOutdated {
                 self.renew(client, credential, secret).await;
             }
-            self.note_use(client, credential);
+            self.note_use(client, &credential.id);
             return Ok(true);
         }
         Ok(false)
     }
 
-    fn note_use(&self, client: &ClientId, credential: &Credential) {
-        let (client, secret) = (client.clone(), credential.id.clone());
+    pub(super) fn note_use(&self, client: &ClientId, secret: &SecretId) {
+        let (client, secret) = (client.clone(), secret.clone());
         self.last_use.note_secret(SecretUse { client, secret, at: self.clock.now() });
     }
 
@@ -254,36 +264,14 @@ impl AuthenticateClient {
             tracing::warn!(client.id = %client, error = %fault, "a secret was not hashed anew");
         }
     }
-
-    async fn by_assertion(
-        &self,
-        client: Option<ClientId>,
-        raw: &str,
-    ) -> Result<AuthenticatedClient, AuthenticateClientError> {
-        let parsed = ClientAssertion::parse(raw);
-        let claimed = || parsed.as_ref().ok().and_then(ClientAssertion::claimed_subject);
-        let Some(id) = client.or_else(claimed) else {
-            return Err(AuthenticateClientError::Failed);
-        };
-        // Whoever is refused has the store looked into once, remembered or not, as with a secret.
-        let known = self.clients.look_up(&id).await?;
-        let client = match known.value.filter(may_use_keys) {
-            None if known.is_remembered => self.clients.look_again(&id).await?.filter(may_use_keys),
-            found => found,
-        };
-        let client = client.ok_or(AuthenticateClientError::Failed)?;
-        let assertion = parsed?;
-        let key = assertion.key(&client, &self.assertions)?;
-        if !self.signatures.is_signed_by(assertion.jws(), key) {
-            return Err(AssertionRefusal::BadSignature.into());
-        }
-        let assertion = assertion.check(&client, &self.assertions, self.clock.now())?;
-        Ok(AuthenticatedClient { client, assertion: Some(assertion) })
-    }
 }
 
 /// What a store says, or, while it is out, what was known before.
-fn kept_if_out<T>(said: Result<T, Fault>, known: T, faults: &mut Vec<Fault>) -> Result<T, Fault> {
+pub(super) fn kept_if_out<T>(
+    said: Result<T, Fault>,
+    known: T,
+    faults: &mut Vec<Fault>,
+) -> Result<T, Fault> {
     match said {
         Ok(value) => Ok(value),
         Err(fault) if fault.is_passing() => {
@@ -299,11 +287,6 @@ fn kept_if_out<T>(said: Result<T, Fault>, known: T, faults: &mut Vec<Fault>) -> 
 fn may_use_secrets(client: &Client, method: AuthenticationMethod) -> bool {
     let is_registered = client.authentication == method;
     client.is_enabled()
-        && client.authentication.uses_secret()
+        && client.authentication.sends_secret()
         && (is_registered || !client.settings.is_method_strict)
-}
-
-/// Whether a client may authenticate with an assertion at all.
-fn may_use_keys(client: &Client) -> bool {
-    client.is_enabled() && !client.authentication.uses_secret()
 }

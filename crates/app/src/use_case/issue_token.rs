@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use domain::port::{Clock, Entropy, LastUse, ReferenceTokenRepository, TokenDigester, TokenSigner};
 use domain::{
-    AccessToken, AccessTokenClaims, Capability, CompactJws, Fault, GrantRefusal, GrantRequest,
-    Login, OpaqueToken, ReferenceToken, Scope, SigningAlgorithm, Timestamp, TokenFormat,
-    TokenPolicy, grant,
+    AccessToken, AccessTokenClaims, AuthenticationMethod, Capability, CompactJws, Fault,
+    GrantRefusal, GrantRequest, Login, OpaqueToken, ReferenceToken, Scope, SigningAlgorithm,
+    Timestamp, TokenFormat, TokenPolicy, grant,
 };
 
 use super::authenticate_client::{
@@ -64,6 +64,8 @@ pub struct IssuedToken {
     pub format: TokenFormat,
     /// How it is signed, where it is.
     pub algorithm: SigningAlgorithm,
+    /// How the client authenticated.
+    pub method: AuthenticationMethod,
 }
 
 const TOO_LONG: &str =
@@ -108,7 +110,7 @@ impl IssueToken {
         let now = self.clock.now();
         let grant = grant::decide(&authenticated.client, asked, &self.policy, &catalogue, now)?;
         self.authenticate.burn(&authenticated).await?;
-        let AuthenticatedClient { client, .. } = authenticated;
+        let AuthenticatedClient { client, method, .. } = authenticated;
         let (format, algorithm) = (grant.format, grant.algorithm);
         let (scope, is_scope_asked) = (grant.scope.clone(), grant.is_scope_asked);
         let (issued_at, expires_at) = (grant.issued_at, grant.expires_at);
@@ -125,7 +127,16 @@ impl IssueToken {
             TokenFormat::Reference => AccessToken::Opaque(self.reference(&claims).await?),
         };
         self.last_use.note_login(Login { client: client.id, at: now });
-        Ok(IssuedToken { token, expires_at, issued_at, scope, is_scope_asked, format, algorithm })
+        Ok(IssuedToken {
+            token,
+            expires_at,
+            issued_at,
+            scope,
+            is_scope_asked,
+            format,
+            algorithm,
+            method,
+        })
     }
 
     /// A text that stands for the claims. Only its digest is kept (threat T38).

@@ -1,13 +1,13 @@
 //! A client manages its own registration (RFC 7592).
 
-use domain::port::UpdateClientError;
+use domain::port::{SecretOwner, UpdateClientError, Verdict};
 use domain::{
     Client, ClientId, ClientSecret, ClientSettings, Credential, Fault, JsonObject, TokenDigest,
 };
 use serde_json::Value;
 
 use super::delete_client::{DeleteClient, DeleteClientError};
-use super::register_client::{RegisterClient, RegisteredClient, not_kept, unusable};
+use super::register_client::{RegisterClient, RegisteredClient, check_keys, not_kept};
 use crate::client_metadata::{Authority, InvalidMetadata, NewClient, RegistrationRules, invalid};
 use crate::make;
 
@@ -74,7 +74,8 @@ impl ManageRegistration {
 
     /// Replaces all that the public may say about a client: what is left out is set back. What an
     /// operator set stays, and cannot be widened. A client that goes over to keys loses its secrets,
-    /// and none of them comes back; one that goes over to secrets gets a new one, shown this once.
+    /// and none of them comes back; one that goes over to secrets, or from secrets that it sends to
+    /// secrets that it signs with or back, gets a new one, shown this once, in the place of all others.
     ///
     /// # Errors
     ///
@@ -89,35 +90,42 @@ impl ManageRegistration {
     ) -> Result<RegisteredClient, ManageRegistrationError> {
         let stored = self.read(id, token).await?;
         let new = self.parse(object, &stored, rules).await?;
-        let RegisterClient { clients, credentials, signatures, clock, .. } = &self.register_client;
+        let RegisterClient { clients, credentials, signatures, remote_keys, clock, .. } =
+            &self.register_client;
         let said = new.into_client(stored.id.clone(), stored.created_at);
-        if let Some(key) = said.keys.iter().find(|key| !signatures.is_usable(key)) {
-            return Err(unusable(key).into());
-        }
+        check_keys(&said, signatures.as_ref(), remote_keys.as_ref())?;
         let client = Client {
             name: said.name,
             authentication: said.authentication,
             keys: said.keys,
             informative: said.informative,
-            settings: as_an_operator_left_them(stored.settings.clone()),
+            settings: ClientSettings {
+                jwks_uri: said.settings.jwks_uri,
+                ..as_an_operator_left_them(stored.settings.clone())
+            },
             updated_at: clock.now(),
             revision: stored.revision.next(),
             ..stored.clone()
         };
-        let had_secret = stored.authentication.uses_secret();
-        let made = if client.authentication.uses_secret() && !had_secret {
-            Some(self.make_secret(&client.id).await?)
-        } else {
-            None
-        };
+        let (old, new) = (stored.authentication, client.authentication);
+        // Those that are hashed are of no use where they must be sealed, and the other way around.
+        let is_other_way = old.needs_sealed_secrets() != new.needs_sealed_secrets();
+        let loses_secrets = old.uses_secret() && (is_other_way || !new.uses_secret());
+        let gets_secret = new.uses_secret() && (is_other_way || !old.uses_secret());
+        let made = if gets_secret { Some(self.make_secret(&client).await?) } else { None };
         if let Err(error) = clients.update(&client, stored.revision).await {
             if let Some((credential, _)) = &made {
                 self.take_back(&client.id, credential).await;
             }
-            return Err(not_updated(error));
+            return Err(not_updated(&client, error));
         }
-        if had_secret && !client.authentication.uses_secret() {
-            credentials.remove_all(&client.id).await?;
+        if loses_secrets {
+            let kept = made.as_ref().map(|(credential, _)| &credential.id);
+            for credential in credentials.list(&client.id).await? {
+                if Some(&credential.id) != kept {
+                    credentials.remove(&client.id, &credential.id).await?;
+                }
+            }
         }
         let secret = made.map(|(_, secret)| secret);
         Ok(RegisteredClient { client, secret, registration_token: None })
@@ -160,7 +168,7 @@ impl ManageRegistration {
         }
         match object.remove("client_secret") {
             None => (),
-            Some(Value::String(it)) if self.is_secret_of(&stored.id, it.clone()).await? => (),
+            Some(Value::String(it)) if self.is_secret_of(stored, it.clone()).await? => (),
             Some(_) => {
                 let reason = "must be the client's own, or left out: it is chosen by the server";
                 return Err(invalid("client_secret", reason).into());
@@ -174,17 +182,23 @@ impl ManageRegistration {
         Ok(NewClient::parse(object, Authority::Public, rules)?)
     }
 
-    async fn is_secret_of(&self, id: &ClientId, presented: String) -> Result<bool, Fault> {
-        let RegisterClient { credentials, hasher, digester, clock, .. } = &self.register_client;
+    async fn is_secret_of(&self, client: &Client, presented: String) -> Result<bool, Fault> {
+        let RegisterClient { credentials, hasher, macs, digester, clock, .. } =
+            &self.register_client;
         let selector = digester.digest(&presented).selector();
         let presented = ClientSecret::new(presented);
         let now = clock.now();
-        for known in credentials.list(id).await? {
-            if known.is_live(now)
-                && known.may_be(selector)
-                && hasher.verify(&presented, Some(&known.hash)).await?
-                    != domain::port::Verdict::Mismatch
-            {
+        for known in credentials.list(&client.id).await? {
+            if !known.is_live(now) || !known.may_be(selector) {
+                continue;
+            }
+            let is_it = if client.authentication.needs_sealed_secrets() {
+                let owner = SecretOwner { client: &client.id, secret: &known.id };
+                macs.is_secret(&presented, owner, &known.hash)?
+            } else {
+                hasher.verify(&presented, Some(&known.hash)).await? != Verdict::Mismatch
+            };
+            if is_it {
                 return Ok(true);
             }
         }
@@ -192,14 +206,15 @@ impl ManageRegistration {
     }
 
     /// A secret comes before the change that needs it: a client that uses keys has no use for it.
-    async fn make_secret(&self, id: &ClientId) -> Result<(Credential, ClientSecret), Fault> {
-        let RegisterClient { credentials, hasher, digester, entropy, clock, .. } =
+    async fn make_secret(&self, client: &Client) -> Result<(Credential, ClientSecret), Fault> {
+        let RegisterClient { credentials, hasher, macs, digester, entropy, clock, .. } =
             &self.register_client;
         let secret = make::client_secret(entropy.as_ref())?;
-        let hash = hasher.hash(&secret).await?;
         let secret_id = make::secret_id(entropy.as_ref())?;
+        let (hasher, macs) = (hasher.as_ref(), macs.as_ref());
+        let hash = make::kept_secret(hasher, macs, client, &secret_id, &secret).await?;
         let credential = make::credential(secret_id, &secret, hash, digester.as_ref(), clock.now());
-        if !credentials.insert(id, &credential).await? {
+        if !credentials.insert(&client.id, &credential).await? {
             return Err(Fault::corrupt("a new secret id is taken"));
         }
         Ok((credential, secret))
@@ -224,15 +239,17 @@ fn as_an_operator_left_them(stored: ClientSettings) -> ClientSettings {
         assertion_audience: _,
         is_method_strict: _,
         registration_token: _,
+        // Which is the client's to say, and comes from what it said.
+        jwks_uri: _,
     } = &stored;
     stored
 }
 
-fn not_updated(error: UpdateClientError) -> ManageRegistrationError {
+fn not_updated(client: &Client, error: UpdateClientError) -> ManageRegistrationError {
     match error {
         UpdateClientError::Unknown => ManageRegistrationError::Unauthorized,
         UpdateClientError::Conflict => ManageRegistrationError::Conflict,
-        UpdateClientError::Refused { member } => not_kept(member).into(),
+        UpdateClientError::Refused { member } => not_kept(client, &member).into(),
         UpdateClientError::Fault(fault) => fault.into(),
     }
 }

@@ -1,6 +1,7 @@
 //! One module for each thing a caller can ask for.
 
 pub(crate) mod add_secret;
+mod authenticate_by_assertion;
 pub(crate) mod authenticate_client;
 pub(crate) mod authorize_management;
 pub(crate) mod bootstrap;

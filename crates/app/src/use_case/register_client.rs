@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use domain::port::{
-    ClientRepository, Clock, CredentialRepository, Entropy, InsertClientError, SecretHasher,
-    SignatureVerifier, TokenDigester, UpdateClientError,
+    ClientRepository, Clock, CredentialRepository, Entropy, InsertClientError, MacVerifier,
+    RemoteKeys, SecretHasher, SignatureVerifier, TokenDigester, UpdateClientError,
 };
 use domain::{Client, ClientSecret, ClientState, Fault};
 
 use super::undo_registrations::{UndoRegistrations, Unfinished};
 use crate::catalogue_in_use::{CatalogueInUse, GiftRefusal};
-use crate::client_metadata::{InvalidMetadata, NewClient};
+use crate::client_metadata::{InvalidMetadata, NewClient, invalid};
 use crate::make;
 
 /// Makes a client, with a secret where it will use one.
@@ -22,10 +22,14 @@ pub struct RegisterClient {
     pub credentials: Arc<dyn CredentialRepository>,
     /// How secrets are hashed.
     pub hasher: Arc<dyn SecretHasher>,
+    /// How secrets are sealed with which clients sign.
+    pub macs: Arc<dyn MacVerifier>,
     /// How the right one of several hashes is found.
     pub digester: Arc<dyn TokenDigester>,
     /// Whether a key can be used at all.
     pub signatures: Arc<dyn SignatureVerifier>,
+    /// Whether keys are ever fetched from an address.
+    pub remote_keys: Arc<dyn RemoteKeys>,
     /// Where ids and secrets come from.
     pub entropy: Arc<dyn Entropy>,
     /// What is registered, and so may be given to it.
@@ -128,14 +132,13 @@ impl RegisterClient {
         let is_published = new.state == Some(ClientState::Public);
         let mut client = new.into_client(make::client_id(self.entropy.as_ref())?, now);
         client.settings.registration_token = token.map(|it| self.digester.digest(it.expose()));
-        if let Some(key) = client.keys.iter().find(|key| !self.signatures.is_usable(key)) {
-            return Err(unusable(key).into());
-        }
+        check_keys(&client, self.signatures.as_ref(), self.remote_keys.as_ref())?;
         self.catalogue.check_gifts(None, &client, now)?;
         let secret = if client.authentication.uses_secret() {
             let secret = make::client_secret(self.entropy.as_ref())?;
-            let hash = self.hasher.hash(&secret).await?;
             let id = make::secret_id(self.entropy.as_ref())?;
+            let (hasher, macs) = (self.hasher.as_ref(), self.macs.as_ref());
+            let hash = make::kept_secret(hasher, macs, &client, &id, &secret).await?;
             let credential = make::credential(id, &secret, hash, self.digester.as_ref(), now);
             // The credential comes first: without its client it is worth nothing, while a client
             // without its credential would be half-made.
@@ -171,7 +174,7 @@ impl RegisterClient {
             }
             Err(InsertClientError::Refused { member }) => {
                 self.forget(&client, false).await;
-                Err(not_kept(member).into())
+                Err(not_kept(&client, &member).into())
             }
             Err(InsertClientError::Fault(fault)) if !fault.is_passing() => {
                 self.forget(&client, true).await;
@@ -252,14 +255,33 @@ fn is_said(client: &Client, error: &InsertClientError) -> bool {
 }
 
 /// The store has a schema of its own, which lacks the member.
-pub(crate) fn not_kept(member: String) -> InvalidMetadata {
+pub(crate) fn not_kept(client: &Client, member: &str) -> InvalidMetadata {
     let reason = "is not kept by the store of clients: leave it out".to_owned();
+    let settings = client.settings.shown();
+    // Stores keep them in one field, which nobody sends by that name.
+    let member = if member == "settings" && !settings.is_empty() {
+        settings.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+    } else {
+        member.to_owned()
+    };
     InvalidMetadata { member, reason }
 }
 
-pub(crate) fn unusable(key: &domain::PublicJwk) -> InvalidMetadata {
-    InvalidMetadata {
-        member: "public_key".to_owned(),
-        reason: format!("the {} key is not a valid point or modulus", key.algorithm().name()),
+/// Whether the keys of a client can be used, as far as it can be told without asking anybody.
+pub(crate) fn check_keys(
+    client: &Client,
+    signatures: &dyn SignatureVerifier,
+    remote_keys: &dyn RemoteKeys,
+) -> Result<(), InvalidMetadata> {
+    if let Some(key) = client.keys.iter().find(|key| !signatures.is_usable(key)) {
+        let name = key.algorithm().name();
+        return Err(invalid(
+            "public_key",
+            format!("the {name} key is not a valid point or modulus"),
+        ));
+    }
+    match client.settings.jwks_uri.as_ref().and_then(|uri| remote_keys.refusal(uri)) {
+        Some(refusal) => Err(invalid("jwks_uri", refusal.to_string())),
+        None => Ok(()),
     }
 }

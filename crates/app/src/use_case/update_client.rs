@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use domain::port::{self, ClientRepository, Clock, CredentialRepository, SignatureVerifier};
-use domain::{Client, ClientId, Fault, Revision};
+use domain::port::{
+    self, ClientRepository, Clock, CredentialRepository, RemoteKeys, SignatureVerifier,
+};
+use domain::{AuthenticationMethod, Client, ClientId, Credential, Fault, Revision};
 
-use super::register_client::{not_kept, unusable};
+use super::register_client::{check_keys, not_kept};
 use crate::catalogue_in_use::{CatalogueInUse, GiftRefusal};
-use crate::client_metadata::{ClientChanges, InvalidMetadata};
+use crate::client_metadata::{ClientChanges, InvalidMetadata, invalid};
 
 /// Changes a client.
 #[derive(Clone)]
@@ -20,6 +22,8 @@ pub struct UpdateClient {
     pub signatures: Arc<dyn SignatureVerifier>,
     /// What is registered, and so may be given to it.
     pub catalogue: Arc<CatalogueInUse>,
+    /// Whether keys are ever fetched from an address.
+    pub remote_keys: Arc<dyn RemoteKeys>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
@@ -41,17 +45,6 @@ pub enum UpdateClientError {
     Fault(#[from] Fault),
 }
 
-impl From<port::UpdateClientError> for UpdateClientError {
-    fn from(error: port::UpdateClientError) -> Self {
-        match error {
-            port::UpdateClientError::Unknown => Self::Unknown,
-            port::UpdateClientError::Conflict => Self::Conflict,
-            port::UpdateClientError::Refused { member } => Self::Invalid(not_kept(member)),
-            port::UpdateClientError::Fault(fault) => Self::Fault(fault),
-        }
-    }
-}
-
 impl From<GiftRefusal> for UpdateClientError {
     fn from(refusal: GiftRefusal) -> Self {
         match refusal {
@@ -64,7 +57,9 @@ impl From<GiftRefusal> for UpdateClientError {
 impl UpdateClient {
     /// Runs the use-case: changes the client if its revision is one of `expected`; `None` stands
     /// for whatever revision it has. A client that goes over to keys loses its secrets: none of
-    /// them comes back if it is ever changed again.
+    /// them comes back if it is ever changed again. One that goes from a secret that it sends to a
+    /// secret that it signs with, or back, must have none: they are kept in two ways, and one that was
+    /// kept in one of them is of no use in the other.
     ///
     /// # Errors
     ///
@@ -86,15 +81,45 @@ impl UpdateClient {
         changes.apply(&mut client);
         let now = self.clock.now();
         self.catalogue.check_gifts(Some(&before), &client, now)?;
-        if let Some(key) = client.keys.iter().find(|key| !self.signatures.is_usable(key)) {
-            return Err(unusable(key).into());
-        }
+        check_keys(&client, self.signatures.as_ref(), self.remote_keys.as_ref())?;
+        self.check_secrets(&client, before.authentication).await?;
         client.revision = stored.next();
         client.updated_at = now;
-        self.clients.update(&client, stored).await?;
+        if let Err(error) = self.clients.update(&client, stored).await {
+            return Err(match error {
+                port::UpdateClientError::Unknown => UpdateClientError::Unknown,
+                port::UpdateClientError::Conflict => UpdateClientError::Conflict,
+                port::UpdateClientError::Refused { member } => not_kept(&client, &member).into(),
+                port::UpdateClientError::Fault(fault) => fault.into(),
+            });
+        }
         if !client.authentication.uses_secret() {
             self.credentials.remove_all(id).await?;
         }
         Ok(client)
+    }
+    /// Whether the secrets that `client` has are of use by its method, where that was `old` before.
+    async fn check_secrets(
+        &self,
+        client: &Client,
+        old: AuthenticationMethod,
+    ) -> Result<(), UpdateClientError> {
+        let new = client.authentication;
+        let is_other_way = old.needs_sealed_secrets() != new.needs_sealed_secrets();
+        if !old.uses_secret() || !new.uses_secret() || !is_other_way {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let is_live = |it: &Credential| it.is_live(now);
+        if !self.credentials.list(&client.id).await?.iter().any(is_live) {
+            return Ok(());
+        }
+        let reason = format!(
+            "the secrets of the client are kept for {}, and of no use for {}: revoke them, change \
+             the method, and add a new one (/clients/{{client_id}}/secrets)",
+            old.name(),
+            new.name()
+        );
+        Err(invalid("token_endpoint_auth_method", reason).into())
     }
 }

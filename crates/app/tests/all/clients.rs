@@ -109,3 +109,26 @@ async fn a_client_that_goes_over_to_keys_loses_its_secrets_for_good() {
 
     assert!(house.issue_for(&raw, &secret).await.is_err());
 }
+
+#[tokio::test]
+async fn a_client_has_keys_or_an_address_of_keys_and_never_both() {
+    let house = House::new();
+    let id = house.key_client(json!({})).await.parse().unwrap();
+    let uri = "https://keys.example/jwks";
+    let to_uri = json!({"jwks_uri": uri});
+
+    for patch in
+        [to_uri.clone(), json!({"public_key": null}), json!({"jwks_uri": "http://a.example"})]
+    {
+        let error = change(&house, &id, patch.clone(), None).await.unwrap_err();
+        assert!(matches!(error, UpdateClientError::Invalid(_)), "{patch}");
+    }
+    let mut both = to_uri;
+    both["public_key"] = json!(null);
+    let changed = change(&house, &id, both, None).await.unwrap();
+    assert_eq!((changed.keys.len(), changed.settings.jwks_uri), (0, Some(uri.parse().unwrap())));
+
+    let back = json!({"jwks_uri": null, "jwks": {"keys": [public_key()]}});
+    let changed = change(&house, &id, back, None).await.unwrap();
+    assert_eq!((changed.keys.len(), changed.settings.jwks_uri), (1, None));
+}

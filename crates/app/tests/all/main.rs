@@ -11,6 +11,7 @@
 
 mod support;
 
+mod assertions;
 mod authentication;
 mod catalogue;
 mod clients;

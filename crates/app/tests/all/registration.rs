@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adapter_memory::testing::{PlainDigester, PlainHasher, PlainSigner, SeededEntropy};
+use adapter_memory::testing::{PlainDigester, PlainHasher, PlainMacs, PlainSigner, SeededEntropy};
 use adapter_memory::{MemoryClients, MemoryCredentials};
 use app::{Authority, RegisterClient, RegisterClientError};
 use async_trait::async_trait;
@@ -105,6 +105,13 @@ async fn bad_metadata_is_refused_by_name_with_the_mend() {
         key(json!({"d": "AA"})),
         key(json!({"n": "AQAB"})),
         json!({"jwks_uri": "https://example.com"}),
+        json!({"jwks_uri": 7}),
+        json!({"jwks_uri": "ftp://example.com"}),
+        json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "http://example.com"}),
+        json!({
+            "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://example.com",
+            "public_key": public_key(),
+        }),
         json!({"jwks": {}}),
         json!({"grant_types": ["password"]}),
         json!({"software_id": 7}),
@@ -187,8 +194,10 @@ async fn nothing_half_made_stays_behind() {
             clients: clients.clone(),
             credentials: credentials.clone(),
             hasher: Arc::new(PlainHasher::default()),
+            macs: Arc::new(PlainMacs),
             digester: Arc::new(PlainDigester),
             signatures: Arc::new(PlainSigner),
+            remote_keys: house.published.clone(),
             entropy: Arc::new(SeededEntropy::new(7)),
             catalogue: house.catalogue_in_use.clone(),
             clock: house.clock.clone(),
@@ -247,4 +256,61 @@ async fn t48_what_arrives_after_a_registration_failed_is_taken_back() {
     let query = domain::port::ClientQuery { after: None, limit: 10, search: None };
     let page = domain::port::ClientDirectory::page(&*house.clients, &query).await.unwrap();
     assert!(page.clients.is_empty());
+}
+
+#[tokio::test]
+async fn a_method_that_is_off_is_refused_with_the_setting_that_is_missing() {
+    let mut rules = rules();
+    rules.methods.retain(|it| !it.needs_sealed_secrets());
+    let parse = |method: &str| {
+        let metadata = json!({"client_name": "a", "token_endpoint_auth_method": method});
+        let object = metadata.as_object().unwrap().clone();
+        app::NewClient::parse(object, Authority::Public, &rules).unwrap_err().to_string()
+    };
+
+    assert!(parse("client_secret_jwt").contains("secrets.sealing_key"));
+    let unknown = parse("tls_client_auth");
+    assert_eq!(
+        unknown,
+        "token_endpoint_auth_method: must be one of client_secret_basic, client_secret_post, \
+         private_key_jwt"
+    );
+}
+
+/// A collection that lacks our field `settings` lacks what was sent, which is what the caller knows.
+struct Narrow;
+
+#[async_trait]
+impl ClientRepository for Narrow {
+    async fn find(&self, _: &ClientId) -> Result<Option<Client>, Fault> {
+        Ok(None)
+    }
+
+    async fn insert(&self, _: &Client) -> Result<(), InsertClientError> {
+        Err(InsertClientError::Refused { member: "settings".to_owned() })
+    }
+
+    async fn update(&self, _: &Client, _: Revision) -> Result<(), UpdateClientError> {
+        Err(UpdateClientError::Unknown)
+    }
+
+    async fn remove(&self, _: &ClientId) -> Result<bool, Fault> {
+        Ok(false)
+    }
+}
+
+#[tokio::test]
+async fn a_store_without_room_for_a_jwks_uri_is_told_by_that_name() {
+    let house = House::new();
+    let register = RegisterClient { clients: Arc::new(Narrow), ..house.register_client() };
+    let metadata = json!({
+        "client_name": "A", "token_endpoint_auth_method": "private_key_jwt",
+        "jwks_uri": "https://keys.example/jwks",
+    });
+    let object = metadata.as_object().unwrap().clone();
+    let new = app::NewClient::parse(object, Authority::Public, &rules()).unwrap();
+
+    let refused = register.execute(new).await.unwrap_err();
+
+    assert_eq!(invalid(refused), "jwks_uri: is not kept by the store of clients: leave it out");
 }

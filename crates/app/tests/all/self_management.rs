@@ -143,3 +143,36 @@ async fn a_store_that_is_out_is_no_refusal() {
         assert!(matches!(fault, ManageRegistrationError::Fault(_)), "{fault:?}");
     }
 }
+
+/// Secrets are hashed or sealed: a client that goes from one to the other is given a new one, and keeps
+/// none that is of no use.
+#[tokio::test]
+async fn a_client_that_signs_with_its_secret_from_now_on_is_given_a_new_one() {
+    let house = House::new();
+    let (register, _) = register_client(&house, true);
+    let made = registered(&register, json!({"client_name": "A"})).await;
+    let (id, token) = (made.client.id, made.registration_token.unwrap());
+    let manage =
+        ManageRegistration { register_client: register, delete_client: house.delete_client() };
+    for (method, is_sealed) in [("client_secret_jwt", true), ("client_secret_post", false)] {
+        let said = json!({
+            "client_id": id.as_str(), "client_name": "A", "token_endpoint_auth_method": method,
+        });
+        let replaced = manage
+            .replace(Some(&id), token.expose(), object(said.clone()), &rules())
+            .await
+            .unwrap();
+
+        let secret = replaced.secret.expect("it is shown this once");
+        let kept = house.credentials.list(&id).await.unwrap();
+        assert_eq!(kept.len(), 1, "{method}");
+        assert_eq!(kept[0].hash.as_str().starts_with("$open$"), is_sealed, "{method}");
+        // What it has now is what it may send along, and nothing else.
+        for (sent, is_fine) in [(secret.expose(), true), ("another", false)] {
+            let mut again = said.clone();
+            again["client_secret"] = json!(sent);
+            let outcome = manage.replace(Some(&id), token.expose(), object(again), &rules()).await;
+            assert_eq!(outcome.is_ok(), is_fine, "{method} {sent}");
+        }
+    }
+}

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adapter_memory::testing::{
-    Faulty, ManualClock, PlainDigester, PlainHasher, PlainSigner, SeededEntropy,
+    Faulty, ManualClock, PlainDigester, PlainHasher, PlainMacs, PlainSigner, PublishedKeys,
+    SeededEntropy,
 };
 use adapter_memory::{
     MemoryBootstrap, MemoryCatalogue, MemoryClients, MemoryCredentials, MemoryReferenceTokens,
@@ -61,6 +62,7 @@ pub(crate) struct House {
     pub(crate) catalogue_mode: CatalogueMode,
     pub(crate) bootstrap: Arc<MemoryBootstrap>,
     pub(crate) hasher: Arc<PlainHasher>,
+    pub(crate) published: Arc<PublishedKeys>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) entropy: Arc<SeededEntropy>,
     pub(crate) notebook: Arc<Notebook>,
@@ -73,6 +75,7 @@ pub(crate) fn issuer() -> Issuer {
 
 pub(crate) fn rules() -> RegistrationRules {
     RegistrationRules {
+        methods: AuthenticationMethod::ALL.to_vec(),
         key_algorithms: vec![SigningAlgorithm::Rs256],
         is_key_id_required: true,
         token_algorithms: vec![SigningAlgorithm::Rs256, SigningAlgorithm::Es256],
@@ -102,6 +105,7 @@ impl House {
             catalogue_mode: CatalogueMode::Open,
             bootstrap: Arc::new(MemoryBootstrap::default()),
             hasher: Arc::new(PlainHasher::default()),
+            published: Arc::default(),
             clock,
             entropy: Arc::new(SeededEntropy::default()),
             notebook: Arc::new(Notebook::default()),
@@ -116,6 +120,8 @@ impl House {
             hasher: self.hasher.clone(),
             digester: Arc::new(PlainDigester),
             signatures: Arc::new(PlainSigner),
+            macs: Arc::new(PlainMacs),
+            remote_keys: self.published.clone(),
             replay: self.replay.clone(),
             last_use: self.notebook.clone(),
             clock: self.clock.clone(),
@@ -125,6 +131,7 @@ impl House {
                 clock_skew: Duration::ZERO,
                 max_lifetime: Duration::from_hours(24),
                 is_key_id_required: true,
+                tells_who_is_known: true,
             },
         }
     }
@@ -205,8 +212,10 @@ impl House {
             clients: self.clients.clone(),
             credentials: self.credentials.clone(),
             hasher: self.hasher.clone(),
+            macs: Arc::new(PlainMacs),
             digester: Arc::new(PlainDigester),
             signatures: Arc::new(PlainSigner),
+            remote_keys: self.published.clone(),
             entropy: self.entropy.clone(),
             catalogue: self.catalogue_in_use.clone(),
             clock: self.clock.clone(),
@@ -229,6 +238,7 @@ impl House {
             credentials: self.credentials.clone(),
             signatures: Arc::new(PlainSigner),
             catalogue: self.catalogue_in_use.clone(),
+            remote_keys: self.published.clone(),
             clock: self.clock.clone(),
         }
     }
@@ -257,6 +267,7 @@ impl House {
             clients: self.clients.clone(),
             credentials: self.credentials.clone(),
             hasher: self.hasher.clone(),
+            macs: Arc::new(PlainMacs),
             digester: Arc::new(PlainDigester),
             entropy: self.entropy.clone(),
             clock: self.clock.clone(),

@@ -18,6 +18,11 @@ pub trait SignatureVerifier: Send + Sync {
     /// used (a point that is not on its curve) verifies nothing.
     fn is_signed_by(&self, jws: &CompactJws, key: &PublicJwk) -> bool;
 
+    /// Does the work of a verification whose outcome is known: `jws` comes from a client that has no
+    /// key. It costs what [`SignatureVerifier::is_signed_by`] costs for a key of the algorithm that
+    /// `jws` names, so that nobody learns by the clock which clients there are (threat T22).
+    fn pretend(&self, jws: &CompactJws);
+
     /// Whether `key` can verify anything at all: asked once, when it is registered.
     fn is_usable(&self, key: &PublicJwk) -> bool;
 }

@@ -12,6 +12,7 @@ use crate::{serve, wiring};
 pub(crate) fn run(settings: &Settings, output: &Output) -> Result<(), CommandError> {
     let mut notices = settings.notices.clone();
     notices.extend(wiring::check_keys(settings)?);
+    wiring::check_client_keys(settings)?;
     wiring::check_stores(settings)?;
     serve::check_tls(settings)?;
     let mut lines = vec!["the configuration is right".to_owned()];

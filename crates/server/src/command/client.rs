@@ -67,6 +67,12 @@ pub(crate) struct Create {
     /// A file with the JWK of a client that uses private_key_jwt.
     #[arg(long, value_name = "FILE")]
     public_key: Option<std::path::PathBuf>,
+    /// Where a client that uses private_key_jwt publishes its keys.
+    #[arg(long, value_name = "URL", conflicts_with = "public_key")]
+    jwks_uri: Option<String>,
+    /// How it authenticates; by default client_secret_basic, or private_key_jwt where it has keys.
+    #[arg(long, value_name = "METHOD")]
+    auth_method: Option<String>,
     /// Makes nothing, and shows no secret, if a client of this name is there already. For scripts
     /// that run again; two that run at the same time may each make one.
     #[arg(long)]
@@ -157,6 +163,15 @@ async fn create(it: Create, commands: &Commands, output: &Output) -> Result<(), 
     if let Some(scope) = it.scope {
         object.insert("scope".to_owned(), scope.into());
     }
+    if it.public_key.is_some() || it.jwks_uri.is_some() {
+        object.insert("token_endpoint_auth_method".to_owned(), "private_key_jwt".into());
+    }
+    if let Some(method) = it.auth_method {
+        object.insert("token_endpoint_auth_method".to_owned(), method.into());
+    }
+    if let Some(uri) = it.jwks_uri {
+        object.insert("jwks_uri".to_owned(), uri.into());
+    }
     if let Some(path) = it.public_key {
         let bytes = std::fs::read(&path).map_err(|error| {
             CommandError::Refused(format!("{} cannot be read: {error}", path.display()))
@@ -164,7 +179,6 @@ async fn create(it: Create, commands: &Commands, output: &Output) -> Result<(), 
         let jwk = domain::parse_object(&bytes).map_err(|error| {
             CommandError::Refused(format!("{} holds no JWK: {error}", path.display()))
         })?;
-        object.insert("token_endpoint_auth_method".to_owned(), "private_key_jwt".into());
         object.insert("public_key".to_owned(), Value::Object(jwk));
     }
     let new = NewClient::parse(object, Authority::Management, &commands.rules).map_err(refused)?;

@@ -3,7 +3,7 @@
 
 use actix_web::http::header::{CACHE_CONTROL, ContentType};
 use actix_web::{HttpRequest, HttpResponse, web};
-use domain::{Capability, JsonObject, SigningAlgorithm};
+use domain::{AuthenticationMethod, Capability, JsonObject, MacAlgorithm, SigningAlgorithm};
 use serde_json::{Value, json};
 
 use super::dialect::{Dialect, DialectName};
@@ -71,9 +71,11 @@ fn document(api: &Api, base: &str, name: DialectName) -> HttpResponse {
     let at = |path: &str| format!("{base}{}{path}", discovery.prefix);
     let is_spoken = |name| api.dialects.get(name).is_some();
     let algorithms: Vec<_> = discovery.algorithms.iter().map(|it| it.name()).collect();
-    let methods = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
-    let assertion_algorithms: Vec<_> =
-        api.rules.key_algorithms.iter().flat_map(|it| names(*it)).collect();
+    let methods: Vec<_> = api.rules.methods.iter().map(|it| it.name()).collect();
+    let macs = MacAlgorithm::ALL.iter().map(|it| it.name());
+    let has_macs = api.rules.methods.contains(&AuthenticationMethod::ClientSecretJwt);
+    let signatures = api.rules.key_algorithms.iter().flat_map(|it| names(*it));
+    let assertion_algorithms: Vec<_> = signatures.chain(macs.filter(|_| has_macs)).collect();
     let paths = name.paths();
     let mut document = JsonObject::new();
     let mut set = |name: &str, value: Value| document.insert(name.to_owned(), value);

@@ -245,6 +245,15 @@ impl From<AuthenticateClientError> for ApiError {
             AuthenticateClientError::AssertionRefused(refusal) => {
                 Self::with_text(ErrorCode::InvalidAssertion, &refusal.to_string())
             }
+            // Not what is in the way: it may be inside of a network of ours (threat T27).
+            AuthenticateClientError::KeysOut(fault) => Self {
+                retry_after_seconds: Some(5),
+                fault: Some(fault),
+                ..Self::new(
+                    ErrorCode::TemporarilyUnavailable,
+                    "the keys at the jwks_uri of the client cannot be fetched: try again later",
+                )
+            },
             AuthenticateClientError::Fault(fault) => fault.into(),
         }
     }

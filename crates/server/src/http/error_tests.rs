@@ -40,6 +40,7 @@ fn faults() -> Vec<Fault> {
 fn authentication() -> Vec<AuthenticateClientError> {
     let refusals = [
         AssertionRefusal::Malformed(JwsRejection::NotCompact),
+        AssertionRefusal::UnknownAlgorithm,
         AssertionRefusal::WrongType,
         AssertionRefusal::UnknownKey,
         AssertionRefusal::WrongAlgorithm,
@@ -57,6 +58,7 @@ fn authentication() -> Vec<AuthenticateClientError> {
     for refusal in &refusals {
         match refusal {
             AssertionRefusal::Malformed(_)
+            | AssertionRefusal::UnknownAlgorithm
             | AssertionRefusal::WrongType
             | AssertionRefusal::UnknownKey
             | AssertionRefusal::WrongAlgorithm
@@ -74,6 +76,7 @@ fn authentication() -> Vec<AuthenticateClientError> {
     }
     let mut every = vec![AuthenticateClientError::Failed];
     every.extend(refusals.map(AuthenticateClientError::AssertionRefused));
+    every.push(AuthenticateClientError::KeysOut(Fault::unavailable("the cause")));
     every.extend(faults().into_iter().map(AuthenticateClientError::Fault));
     every
 }

@@ -33,7 +33,7 @@ pub(crate) fn document(
     let client = &registered.client;
     let mut body = register::answer(registered);
     let document = client_document::client(client);
-    for member in ["client_name", "token_endpoint_auth_method", "jwks"] {
+    for member in ["client_name", "token_endpoint_auth_method", "jwks", "jwks_uri"] {
         if let Some(value) = document.get(member) {
             body.insert(member.to_owned(), value.clone());
         }

@@ -30,7 +30,7 @@ pub(crate) async fn post(
     let found = client_authentication::find(request.headers(), &form, Doubled::Never)?;
     let command = IssueTokenRequest { credentials: found.credentials, grant };
     let issued = dialect.issue_token.execute(command).await.map_err(|error| dialect.told(error))?;
-    api.metrics.token_issued(found.method, &issued);
+    api.metrics.token_issued(&issued);
     let expires_in = if dialect.counts_from_now() {
         issued.expires_at.since(api.clock.now())
     } else {

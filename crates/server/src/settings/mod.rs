@@ -1,6 +1,7 @@
 //! The configuration: read once, parsed into the words of the domain, handed out in pieces.
 
 mod dialects;
+mod published_keys;
 mod reader;
 mod sources;
 mod stores;
@@ -15,6 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 pub(crate) use dialects::{DialectSettings, Dialects};
+pub(crate) use published_keys::PublishedKeys;
 pub(crate) use reader::Problem;
 use reader::{Reader, unreadable};
 pub(crate) use sources::Variables;
@@ -57,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) keys: Keys,
     /// How secrets are hashed.
     pub(crate) secrets: Secrets,
+    /// How keys are fetched that clients publish.
+    pub(crate) published_keys: PublishedKeys,
     /// How much is remembered.
     pub(crate) cache: Cache,
     /// Who may register clients.
@@ -150,6 +154,8 @@ pub(crate) struct Secrets {
     pub(crate) scheme: Scheme,
     /// The key of `keyed` hashes.
     pub(crate) pepper: Option<SecretString>,
+    /// The key of secrets that are sealed.
+    pub(crate) sealing_key: Option<SecretString>,
     /// How many hashes are computed at a time.
     pub(crate) workers: usize,
     /// How many may wait.
@@ -321,6 +327,7 @@ impl Settings {
             clock_skew: Duration::from_secs(clock_skew),
             keys: keys(reader, &mut notices),
             secrets: secrets(reader, cores),
+            published_keys: PublishedKeys::read(reader),
             cache: Cache {
                 capacity: reader.number("cache.capacity", 1..=100_000_000, 100_000),
                 fresh: Duration::from_secs(reader.number("cache.fresh_seconds", 1..=30, 10)),
@@ -559,6 +566,13 @@ fn secrets(reader: &mut Reader, cores: usize) -> Secrets {
             "is required for secrets.scheme = \"keyed\": openssl rand -hex 32",
         );
     }
+    let sealing_key = reader.secret("secrets.sealing_key");
+    if sealing_key.as_ref().is_some_and(|it| it.expose_secret().len() < 32) {
+        reader.refuse(
+            "secrets.sealing_key",
+            "must have at least 32 characters: openssl rand -hex 32",
+        );
+    }
     Secrets {
         scheme: match name {
             Name::Bcrypt => Scheme::Bcrypt { cost },
@@ -566,6 +580,7 @@ fn secrets(reader: &mut Reader, cores: usize) -> Secrets {
             Name::Keyed => Scheme::Keyed,
         },
         pepper,
+        sealing_key,
         workers: to_usize(reader.number("hashing.workers", 1..=1_024, cores as u64)),
         queue: to_usize(reader.number("hashing.queue", 1..=100_000, 64)),
         warn_before: match reader.number("secrets.warn_before_seconds", 0..=YEAR, 7 * DAY) {

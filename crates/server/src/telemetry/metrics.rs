@@ -116,7 +116,8 @@ impl Metrics {
     }
 
     /// A token was issued.
-    pub(crate) fn token_issued(&self, method: &'static str, issued: &IssuedToken) {
+    pub(crate) fn token_issued(&self, issued: &IssuedToken) {
+        let method = issued.method.name();
         let alg = match issued.format {
             TokenFormat::Jwt => issued.algorithm.name(),
             TokenFormat::Reference => "reference",

@@ -1,5 +1,6 @@
 //! The one place that knows every adapter: options in, ports out.
 
+mod client_keys;
 mod database;
 mod keys;
 mod samples;
@@ -15,19 +16,20 @@ use adapter_hashing::{
 };
 use adapter_jose::{ClientKeyVerifier, KeyFactory, KeyRing};
 use adapter_memory::{
-    CacheOptions, CachedClients, CachedCredentials, CachedReferences, CachedTokens, Invalidation,
-    SystemClock, UncachedReads, WriteBehind,
+    CacheOptions, CachedClients, CachedCredentials, CachedReferences, CachedRemoteKeys,
+    CachedTokens, Invalidation, SystemClock, UncachedReads, WriteBehind,
 };
 use app::{CatalogueInUse, RegistrationRules};
 use domain::port::{
     CatalogueRepository, ChangeListener, ClientDirectory, ClientRepository, Clock,
     CredentialRepository, Entropy, KeyMaker, KeyRepository, KeyRingInstaller, LoginLedger,
-    ReferenceTokenRepository, ReplayGuard, SecretHasher, SignatureVerifier, TokenDigester,
-    TokenRepository, TokenSigner, TokenVerifier,
+    MacVerifier, ReferenceTokenRepository, ReplayGuard, SecretHasher, SignatureVerifier,
+    TokenDigester, TokenRepository, TokenSigner, TokenVerifier,
 };
 use secrecy::ExposeSecret as _;
 use tokio::sync::Notify;
 
+pub(crate) use client_keys::check_client_keys;
 pub(crate) use database::check_stores;
 pub(crate) use keys::check_keys;
 use samples::{cache_samples, hashing_samples, note_samples};
@@ -65,6 +67,8 @@ pub(crate) struct Tools {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) digester: Arc<dyn TokenDigester>,
     pub(crate) signatures: Arc<dyn SignatureVerifier>,
+    pub(crate) macs: Arc<dyn MacVerifier>,
+    pub(crate) remote_keys: Arc<CachedRemoteKeys>,
     pub(crate) hasher: Arc<dyn SecretHasher>,
     pub(crate) key_maker: Arc<dyn KeyMaker>,
     pub(crate) ring: Ring,
@@ -111,9 +115,14 @@ impl Tools {
             queue: settings.secrets.queue,
         };
         let hasher = Hasher::new(options).map_err(unusable)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy::default());
+        let (macs, methods) = client_keys::sealing(settings, entropy.as_ref())?;
         Ok(Self {
-            clock: Arc::new(SystemClock),
-            entropy: Arc::new(OsEntropy::default()),
+            remote_keys: client_keys::remote_keys(settings, &clock)?,
+            macs,
+            clock,
+            entropy,
             digester: digester(),
             signatures: Arc::new(ClientKeyVerifier::new(settings.cache.capacity)),
             hashing: hasher.statistics(),
@@ -121,6 +130,7 @@ impl Tools {
             key_maker: Arc::new(KeyFactory),
             ring: Ring::empty(),
             rules: RegistrationRules {
+                methods,
                 key_algorithms: settings.registration.key_algorithms.clone(),
                 is_key_id_required: true,
                 token_algorithms: settings.tokens.algorithms(),
@@ -243,7 +253,8 @@ impl Cached {
         ));
         let notes =
             Arc::new(WriteBehind::new(logins, Arc::clone(&measured_credentials), NOTES_CAPACITY));
-        let mut samples = cache_samples(&clients, &credentials, &tokens, &references);
+        let remote_keys = &tools.remote_keys;
+        let mut samples = cache_samples(&clients, &credentials, &tokens, &references, remote_keys);
         samples.extend(note_samples(&notes));
         samples.extend(hashing_samples(&tools.hashing, &remembering.statistics()));
         let secret_numbers: Arc<SecretNumbers> = Arc::default();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use adapter_hashing::{MemoryStatistics, PoolStatistics};
 use adapter_memory::{
-    CachedClients, CachedCredentials, CachedReferences, CachedTokens, WriteBehind,
+    CachedClients, CachedCredentials, CachedReferences, CachedRemoteKeys, CachedTokens, WriteBehind,
 };
 
 use crate::telemetry::Sample;
@@ -15,6 +15,7 @@ pub(super) fn cache_samples(
     credentials: &CachedCredentials,
     tokens: &CachedTokens,
     references: &CachedReferences,
+    remote_keys: &CachedRemoteKeys,
 ) -> Vec<Sample> {
     let all = [
         (clients.statistics(), ["client_cache_hits", "client_cache_misses", "client_cache_stale"]),
@@ -29,6 +30,10 @@ pub(super) fn cache_samples(
         (
             references.statistics(),
             ["reference_cache_hits", "reference_cache_misses", "reference_cache_stale"],
+        ),
+        (
+            remote_keys.statistics(),
+            ["jwks_uri_cache_hits", "jwks_uri_cache_misses", "jwks_uri_cache_stale"],
         ),
     ];
     let mut samples = Vec::new();

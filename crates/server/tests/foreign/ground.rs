@@ -26,9 +26,10 @@ pub(crate) const RS256: Method = method("private_key_jwt", "RS256");
 pub(crate) const PS256: Method = method("private_key_jwt", "PS256");
 pub(crate) const ES256: Method = method("private_key_jwt", "ES256");
 pub(crate) const EDDSA: Method = method("private_key_jwt", "EdDSA");
+pub(crate) const HS256: Method = method("client_secret_jwt", "HS256");
 
 /// Every way the server knows.
-pub(crate) const METHODS: &[Method] = &[BASIC, POST, RS256, PS256, ES256, EDDSA];
+pub(crate) const METHODS: &[Method] = &[BASIC, POST, RS256, PS256, ES256, EDDSA, HS256];
 
 /// Where a dialect is spoken.
 #[derive(Clone, Copy, Debug)]

@@ -1,4 +1,5 @@
-//! What every `SecretHasher` does, done in every scheme and by the decorator.
+//! What every `SecretHasher` does, done in every scheme and by the decorator; and what every
+//! `MacVerifier` does.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +40,16 @@ mod remembering_keyed {
     contract::secret_hasher! {
         #[tokio::test]
         fixture() { (super::remembering(super::Scheme::Keyed), ()) }
+    }
+}
+
+mod sealed {
+    contract::mac_verifier! {
+        #[tokio::test]
+        fixture() {
+            let key = adapter_hashing::SealingKey::new(&[7; 32]).unwrap();
+            (adapter_hashing::SealedSecrets::new(Some(key)).unwrap(), ())
+        }
     }
 }
 

@@ -5,4 +5,5 @@
 mod contract;
 mod hasher;
 mod remembering;
+mod sealing;
 mod support;

@@ -5,7 +5,9 @@ mod faulty;
 mod manual_clock;
 mod plain_digester;
 mod plain_hasher;
+mod plain_macs;
 mod plain_signer;
+mod published_keys;
 mod seeded_entropy;
 
 pub use counting::Counting;
@@ -13,5 +15,7 @@ pub use faulty::Faulty;
 pub use manual_clock::ManualClock;
 pub use plain_digester::PlainDigester;
 pub use plain_hasher::PlainHasher;
+pub use plain_macs::PlainMacs;
 pub use plain_signer::PlainSigner;
+pub use published_keys::PublishedKeys;
 pub use seeded_entropy::SeededEntropy;

@@ -2,6 +2,8 @@
 
 pub(crate) mod cli;
 pub(crate) mod jwt;
+pub(crate) mod key_host;
+pub(crate) mod methods;
 pub(crate) mod postgres;
 pub(crate) mod raw;
 pub(crate) mod server;
