@@ -3,11 +3,18 @@
 //! A use-case fetches through ports, lets the domain decide, and writes. Its dependencies are
 //! public fields: the struct literals of `wiring.rs` are the container.
 
+mod changes;
 mod client_metadata;
 mod make;
 mod settings_changes;
 mod use_case;
 
+pub use changes::{
+    ChangesError, ClientsPlan, CommitChanges, CommittedChanges, DesiredClient, DiscardChanges,
+    DraftChanges, DraftProblem, DraftRequest, EditChanges, FindChanges, ListChanges, PlanClients,
+    Pruning, ReviewChanges, ReviewedChanges, RollBackChanges, SettleChanges, Staging,
+    client_problems,
+};
 pub use client_metadata::{
     Authority, ClientChanges, InvalidMetadata, NewClient, RegistrationRules,
 };

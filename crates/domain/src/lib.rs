@@ -6,6 +6,7 @@
 pub mod access_token;
 pub mod assertion;
 mod change;
+pub mod change_set;
 mod client;
 mod client_settings;
 mod credential;
@@ -52,7 +53,7 @@ pub use reference_token::{CacheKey, OpaqueToken, ReferenceToken, SealedToken};
 pub use scope::{InvalidScope, Scope, ScopeToken};
 pub use secret::ClientSecret;
 pub use text::{
-    Audience, ClaimName, ClientId, ClientName, InvalidText, InvalidTextReason, Issuer, KeyId,
-    Permission, SecretId, SecretName, TokenId,
+    Audience, Author, ChangeNote, ChangeSetId, ClaimName, ClientId, ClientName, InvalidText,
+    InvalidTextReason, Issuer, KeyId, Permission, SecretId, SecretName, TokenId,
 };
 pub use time::Timestamp;

@@ -2,6 +2,7 @@
 //!
 //! Fields that this release does not know are passed over.
 
+mod change_set;
 mod client;
 mod credential;
 pub(crate) mod digest;
@@ -10,6 +11,7 @@ mod reference_token;
 mod revocation;
 mod signing_keys;
 
+pub(crate) use change_set::ChangeSetDocument;
 pub(crate) use client::ClientDocument;
 pub(crate) use credential::{CredentialDocument, CredentialKey, all_of, is_ours};
 pub(crate) use reference_token::ReferenceTokenDocument;

@@ -29,6 +29,7 @@ macro_rules! suites_on {
         $(suites! {
             $name, $deployment:
             bootstrap_repository,
+            change_set_repository,
             client_directory,
             client_repository,
             credential_repository,
@@ -42,6 +43,8 @@ macro_rules! suites_on {
 }
 
 suites_on!(standalone: Standalone, replica_set: ReplicaSet);
+
+suites! { transactions, ReplicaSet: client_transaction }
 
 mod salted {
     use crate::scratch::Scratch;

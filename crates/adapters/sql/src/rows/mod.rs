@@ -1,11 +1,13 @@
 //! Rows, before they have been believed: what cannot be true is a `Fault` of kind `Corrupt`.
 
+mod change_set;
 mod client;
 pub(crate) mod credential;
 mod json;
 mod reference_token;
 pub(crate) mod signing_keys;
 
+pub(crate) use change_set::ChangeSetRow;
 pub(crate) use client::{ClientRow, select_clients};
 pub(crate) use credential::{CredentialRow, EndingRow};
 pub(crate) use reference_token::ReferenceTokenRow;

@@ -18,8 +18,10 @@ macro_rules! suites_on {
         $(suites! {
             $database, $scratch:
             bootstrap_repository,
+            change_set_repository,
             client_directory,
             client_repository,
+            client_transaction,
             credential_repository,
             key_repository,
             login_ledger,
