@@ -194,6 +194,7 @@ const LAYERS: &[Layer] = &[
             "url",
             "utoipa-swagger-ui",
             "uuid",
+            "yaml-rust2",
         ],
         tests: &["crud-service", "testbed"],
     },

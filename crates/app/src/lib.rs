@@ -24,7 +24,7 @@ pub use use_case::authenticate_client::{
     PresentedSecret,
 };
 pub use use_case::authorize_management::{
-    AuthorizeManagement, AuthorizeManagementError, ManagementAuthentication,
+    AuthorizeManagement, AuthorizeManagementError, ManagementAuthentication, Manager,
 };
 pub use use_case::bootstrap::{ClaimBootstrapToken, ReplaceBootstrapToken};
 pub use use_case::change_state::{ChangeState, ChangeStateError};

@@ -10,12 +10,12 @@ use app::{
     AddSecret, AuthenticateClient, AuthorizeManagement, ChangeState, ClaimBootstrapToken,
     DeleteClient, EnsureKeys, FindClient, IntrospectToken, IssueToken, ListClients, ListSecrets,
     ManageRegistration, ManagementAuthentication, RefreshKeys, RegisterClient, RegistrationRules,
-    ReplaceBootstrapToken, RevokeKey, RevokeSecret, RevokeToken, RotateKeys, RotateSecret,
+    ReplaceBootstrapToken, RevokeKey, RevokeSecret, RevokeToken, RotateKeys, RotateSecret, Staging,
     SurveySecrets, TendKeys, TokenInfo, UpdateClient,
 };
 use domain::port::{
-    ChangeListener, ClientRepository, Clock, CredentialRepository, KeyRepository, SecretHasher,
-    TokenDigester,
+    ChangeListener, ClientDirectory, ClientRepository, Clock, CredentialRepository, KeyRepository,
+    SecretHasher, TokenDigester, TokenRepository,
 };
 use domain::{
     AssertionPolicy, ClaimsShape, DefaultAudience, Issuer, ReferenceStyle, TokenPolicy,
@@ -28,12 +28,12 @@ use keys::{ensure_keys, revoke_key, rotate_keys, secrets_watch, tend_keys};
 
 use crate::command::CommandError;
 use crate::http::{
-    self, Api, Dialect, DialectName, Dialects, Discovery, Phase, RegistrationAccess,
+    self, Api, Changes, Dialect, DialectName, Dialects, Discovery, Phase, RegistrationAccess,
 };
 use crate::serve::SecretNumbers;
 use crate::settings::{DialectSettings, Management, RegistrationMode, Settings, Store};
 use crate::telemetry::{Logging, RequestLog};
-use crate::wiring::{Cached, Notes, OpenError, Stores, Tools};
+use crate::wiring::{Cached, ChangeStores, Notes, OpenError, Stores, Tools};
 
 /// How long the tokens of a client stay revoked: longer than any token can live, whatever this
 /// process, another node or an earlier configuration says of their lifetime.
@@ -132,6 +132,11 @@ fn api(
             longest_lifetime: LONGEST_TOKEN,
         },
         delete_client: delete_client(tools, managed, cached),
+        changes: cached.changes.as_ref().map(|it| {
+            let (credentials, tokens) = (cached.credentials.clone(), cached.tokens.clone());
+            let hasher = &cached.hasher;
+            Changes::new(staging(settings, tools, it, managed, credentials, tokens, hasher))
+        }),
         list_secrets: ListSecrets {
             clients: Arc::clone(managed),
             credentials: cached.measured_credentials.clone(),
@@ -349,6 +354,9 @@ pub(crate) struct Commands {
     pub(crate) keys: Arc<dyn KeyRepository>,
     pub(crate) rules: RegistrationRules,
     pub(crate) clock: Arc<dyn Clock>,
+    /// There where the store of clients may be able to change several at once.
+    pub(crate) staging: Option<Staging>,
+    pub(crate) directory: Arc<dyn ClientDirectory>,
     stores: Stores,
 }
 
@@ -393,6 +401,12 @@ impl Commands {
                 entropy: Arc::clone(&tools.entropy),
             },
             keys: Arc::clone(&stores.keys),
+            staging: stores.changes.as_ref().map(|it| {
+                let tokens = Arc::clone(&stores.tokens);
+                let credentials = Arc::clone(&credentials);
+                staging(settings, &tools, it, &clients, credentials, tokens, &hasher)
+            }),
+            directory: Arc::clone(&stores.directory),
             rules: tools.rules,
             clock: tools.clock,
             stores,
@@ -420,6 +434,33 @@ fn register_client(
         entropy: Arc::clone(&tools.entropy),
         clock: Arc::clone(&tools.clock),
         unfinished: Arc::default(),
+    }
+}
+
+fn staging(
+    settings: &Settings,
+    tools: &Tools,
+    changes: &ChangeStores,
+    clients: &Arc<dyn ClientRepository>,
+    credentials: Arc<dyn CredentialRepository>,
+    tokens: Arc<dyn TokenRepository>,
+    hasher: &Arc<dyn SecretHasher>,
+) -> Staging {
+    Staging {
+        sets: Arc::clone(&changes.sets),
+        transaction: Arc::clone(&changes.transaction),
+        clients: Arc::clone(clients),
+        credentials,
+        tokens,
+        hasher: Arc::clone(hasher),
+        digester: Arc::clone(&tools.digester),
+        signatures: Arc::clone(&tools.signatures),
+        entropy: Arc::clone(&tools.entropy),
+        clock: Arc::clone(&tools.clock),
+        rules: tools.rules.clone(),
+        longest_lifetime: LONGEST_TOKEN,
+        // Tokens count whole seconds.
+        remembered_for: settings.cache.fresh + Duration::from_secs(1),
     }
 }
 

@@ -4,6 +4,7 @@
 mod bearer;
 mod body;
 mod carried;
+mod changes;
 mod client_authentication;
 mod clients;
 mod dialect;
@@ -44,6 +45,7 @@ use app::{
 use domain::port::{Clock, KeyRepository, TokenDigester};
 use domain::{Issuer, SigningAlgorithm, TokenDigest};
 
+pub(crate) use changes::Changes;
 pub(crate) use dialect::{Dialect, DialectName, Dialects};
 pub(crate) use forwarded::forwarded_headers;
 pub(crate) use observe::observe;
@@ -67,6 +69,8 @@ pub(crate) struct Api {
     pub(crate) update_client: UpdateClient,
     pub(crate) change_state: ChangeState,
     pub(crate) delete_client: DeleteClient,
+    /// There where the store of clients may be able to change several at once.
+    pub(crate) changes: Option<Changes>,
     pub(crate) list_secrets: ListSecrets,
     pub(crate) add_secret: AddSecret,
     pub(crate) rotate_secret: RotateSecret,
@@ -179,6 +183,7 @@ pub(crate) fn routes(prefix: &str, dialects: &Dialects) -> impl FnOnce(&mut Serv
                     .service(get("/documentation/{file}", documentation::asset))
                     .service(clients::routes())
                     .service(keys::routes())
+                    .service(changes::routes())
                     .default_service(web::to(unknown_path)),
             )
             .default_service(web::to(unknown_path));

@@ -15,14 +15,15 @@ use adapter_hashing::{
 };
 use adapter_jose::{ClientKeyVerifier, KeyFactory, KeyRing};
 use adapter_memory::{
-    CacheOptions, CachedClients, CachedCredentials, CachedReferences, CachedTokens, Invalidation,
-    SystemClock, UncachedReads, WriteBehind,
+    CacheOptions, CachedClients, CachedCredentials, CachedReferences, CachedTokens,
+    CachedTransaction, Invalidation, SystemClock, UncachedReads, WriteBehind,
 };
 use app::RegistrationRules;
 use domain::port::{
-    ChangeListener, ClientDirectory, ClientRepository, Clock, CredentialRepository, Entropy,
-    KeyMaker, KeyRepository, KeyRingInstaller, LoginLedger, ReferenceTokenRepository, ReplayGuard,
-    SecretHasher, SignatureVerifier, TokenDigester, TokenRepository, TokenSigner, TokenVerifier,
+    ChangeListener, ChangeSetRepository, ClientDirectory, ClientRepository, ClientTransaction,
+    Clock, CredentialRepository, Entropy, KeyMaker, KeyRepository, KeyRingInstaller, LoginLedger,
+    ReferenceTokenRepository, ReplayGuard, SecretHasher, SignatureVerifier, TokenDigester,
+    TokenRepository, TokenSigner, TokenVerifier,
 };
 use secrecy::ExposeSecret as _;
 use tokio::sync::Notify;
@@ -30,7 +31,7 @@ use tokio::sync::Notify;
 pub(crate) use database::check_stores;
 pub(crate) use keys::check_keys;
 use samples::{cache_samples, hashing_samples, note_samples};
-pub(crate) use stores::{Dependency, OpenError, Stores};
+pub(crate) use stores::{ChangeStores, Dependency, OpenError, Stores};
 
 use crate::serve::SecretNumbers;
 use crate::settings::{KeyStore, Scheme, Settings, Stores as StoreNames};
@@ -137,6 +138,7 @@ pub(crate) struct Cached {
     /// at once.
     pub(crate) managed_clients: Arc<dyn ClientRepository>,
     pub(crate) directory: Arc<dyn ClientDirectory>,
+    pub(crate) changes: Option<ChangeStores>,
     pub(crate) credentials: Arc<dyn CredentialRepository>,
     pub(crate) measured_credentials: Arc<dyn CredentialRepository>,
     pub(crate) tokens: Arc<dyn TokenRepository>,
@@ -245,12 +247,19 @@ impl Cached {
             tokens: Arc::clone(&tokens),
             keys: Arc::clone(&keys_changed),
         });
+        let changes = stores.changes.as_ref().map(|it| {
+            let sets: Arc<dyn ChangeSetRepository> = measured!(it.sets, names.clients);
+            let transaction: Arc<dyn ClientTransaction> = measured!(it.transaction, names.clients);
+            let transaction = Arc::new(CachedTransaction::new(transaction, Arc::clone(&clients)));
+            ChangeStores { sets, transaction }
+        });
         let managed_clients = Arc::new(UncachedReads::new(measured_clients, Arc::clone(&clients)));
         Ok(Self {
             clients,
             managed_clients,
             keys: measured_keys(stores, names, &metrics),
             directory: measured!(stores.directory, names.clients),
+            changes,
             credentials,
             measured_credentials,
             tokens,
