@@ -12,6 +12,7 @@
 mod support;
 
 mod authentication;
+mod changes;
 mod clients;
 mod introspection;
 mod key_schedule;

@@ -161,7 +161,7 @@ impl Database {
                     prepare_credentials(it).await?;
                 }
                 if *has_clients {
-                    it.prepare_change_sets().await?;
+                    prepare_change_sets(it).await?;
                 }
                 return Ok(Vec::new());
             }
@@ -211,6 +211,18 @@ async fn migrate<E: adapter_sql::Engine>(
     let pending = stores.pending_migrations().await?;
     stores.migrate().await?;
     Ok(pending.into_iter().map(|it| format!("{:04} {}", it.version, it.description)).collect())
+}
+
+/// A user without a right on the collection of change sets can do all else: that is no reason not to
+/// start.
+async fn prepare_change_sets(stores: &MongoStores) -> Result<(), Fault> {
+    match stores.prepare_change_sets().await {
+        Err(fault) if !fault.is_passing() => {
+            tracing::warn!(error = fault.explained(), "staged changes cannot be kept");
+            Ok(())
+        }
+        outcome => outcome,
+    }
 }
 
 async fn sqlite(settings: &Settings) -> Result<SqliteStores, OpenError> {

@@ -9,8 +9,10 @@
 
 mod support;
 
+mod apply;
 mod assertion;
 mod basic;
+mod changes;
 mod cli;
 mod dialects;
 mod disk_full;

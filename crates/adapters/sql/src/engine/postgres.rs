@@ -136,8 +136,13 @@ impl Postgres {
     }
 }
 
+/// A transaction whose other end is gone ends as well, and what it locked is free.
 fn with_statement_timeout(connect: PgConnectOptions, limit: Duration) -> PgConnectOptions {
-    connect.options([("statement_timeout", limit.as_millis())])
+    let limit = limit.as_millis();
+    connect.options([
+        ("statement_timeout", limit),
+        ("idle_in_transaction_session_timeout", limit),
+    ])
 }
 
 impl Engine for Postgres {
@@ -223,7 +228,7 @@ impl Engine for Postgres {
             let connection = lease.connection();
             // Each statement sees what was committed before it: whoever is in the way is waited
             // for, and then seen.
-            let begin = sqlx::query("begin isolation level read committed");
+            let begin = sqlx::raw_sql("begin isolation level read committed");
             begin.execute(&mut *connection).await?;
             let mut idle = Vec::new();
             for (position, Step { sql, arguments }) in steps.iter().enumerate() {
@@ -233,7 +238,7 @@ impl Engine for Postgres {
                 }
             }
             let end = if idle.is_empty() { "commit" } else { "rollback" };
-            sqlx::query(end).execute(&mut *connection).await?;
+            sqlx::raw_sql(end).execute(&mut *connection).await?;
             Ok(idle)
         };
         let limit = self.statement_timeout * TRANSACTION_PATIENCE;
