@@ -1,7 +1,7 @@
 //! What follows from a commit or a rollback is done, also where whoever began it has crashed.
 
-use domain::Fault;
 use domain::change_set::{ChangeSet, Settlement};
+use domain::{Fault, Timestamp};
 
 use super::staging::Staging;
 
@@ -37,18 +37,23 @@ impl Staging {
         Ok(())
     }
 
-    /// Does what is left to be done; any number of nodes may do so at once, and as late as they
+    /// Does what can be done by now; any number of nodes may do so at once, and as late as they
     /// like: what was made since is not touched.
     pub(super) async fn settle(&self, set: ChangeSet) -> Result<ChangeSet, Fault> {
+        let now = self.clock.now();
         if set.is_settled() {
             return Ok(set);
         }
         for settlement in &set.unsettled {
-            self.settle_one(settlement).await?;
+            self.settle_one(settlement, now).await?;
         }
-        let expected = set.revision;
-        let settled = ChangeSet { unsettled: Vec::new(), ..set };
-        let settled = settled.renewed(self.clock.now());
+        let (expected, many) = (set.revision, set.unsettled.len());
+        let mut settled = set.renewed(now);
+        // Where another node may go on with a client for a while, its tokens are taken back again.
+        settled.unsettled.retain(|it| it.tokens_until.is_some_and(|until| now < until));
+        if settled.unsettled.len() == many {
+            return Ok(ChangeSet { revision: expected, ..settled });
+        }
         if self.sets.update(&settled, expected).await? {
             return Ok(settled);
         }
@@ -57,11 +62,17 @@ impl Staging {
         Ok(stored.unwrap_or(settled))
     }
 
-    async fn settle_one(&self, settlement: &Settlement) -> Result<(), Fault> {
+    async fn settle_one(&self, settlement: &Settlement, now: Timestamp) -> Result<(), Fault> {
         let Settlement { client, at, secrets, tokens_until } = settlement;
         if let Some(until) = tokens_until {
-            let end = until.after(self.longest_lifetime);
-            self.tokens.revoke_client(client, *until, end).await?;
+            // Whoever brought it back took back what had been issued by then.
+            let stored = self.clients.find(client).await?;
+            if !stored.is_some_and(|it| it.is_enabled()) {
+                let until = now.min(*until);
+                self.tokens
+                    .revoke_client(client, until, until.after(self.longest_lifetime))
+                    .await?;
+            }
         }
         let Some(kept) = secrets else { return Ok(()) };
         for credential in self.credentials.list(client).await? {

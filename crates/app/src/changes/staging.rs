@@ -45,7 +45,8 @@ pub struct Staging {
     pub rules: RegistrationRules,
     /// How long the longest token lives.
     pub longest_lifetime: Duration,
-    /// How long another node may go on with a client that it does not know is gone.
+    /// How long another node may go on with a client that it does not know is gone: for so long its
+    /// tokens are taken back again and again.
     pub remembered_for: Duration,
 }
 

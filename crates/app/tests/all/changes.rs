@@ -68,10 +68,7 @@ impl Stage {
     fn new() -> Self {
         let store: Arc<MemoryClients> = Arc::default();
         Self {
-            house: House {
-                clients: Arc::new(Faulty::new(store.clone())),
-                ..House::new()
-            },
+            house: House { clients: Arc::new(Faulty::new(store.clone())), ..House::new() },
             sets: Arc::new(Faulty::new(store.clone())),
             transaction: Arc::new(Unreliable { store, mood: AtomicU8::new(FINE) }),
         }
@@ -234,7 +231,7 @@ async fn a_draft_has_no_effect_and_a_commit_has_all_of_it() {
     let committed = stage.commit(&set).await.unwrap();
 
     assert_eq!(committed.set.state.name(), "committed");
-    assert!(committed.set.is_settled() && committed.set.pending.is_empty());
+    assert!(committed.set.pending.is_empty());
     assert_eq!(committed.secrets.len(), 1);
     assert!(stage.works(&secret_of(&committed, "made")).await);
     let renamed = stage.stored(&changed.0).await.unwrap();
@@ -334,7 +331,9 @@ async fn one_client_that_moved_refuses_the_whole_set_and_each_is_named() {
     let stage = Stage::new();
     let (a, b, still) = (stage.client().await, stage.client().await, stage.client().await);
     let operations = json!([
-        of("disable_client", &a.0), of("delete_client", &b.0), of("disable_client", &still.0),
+        of("disable_client", &a.0),
+        of("delete_client", &b.0),
+        of("disable_client", &still.0),
         create("new"),
     ]);
     let set = stage.draft(operations).await.unwrap();
@@ -398,12 +397,11 @@ async fn a_rollback_restores_what_was_before() {
     let set = stage.roll_back(&committed.set).await.unwrap();
 
     assert_eq!(set.state.name(), "rolled_back");
-    assert!(set.is_settled() && set.pending.is_empty());
+    assert!(set.pending.is_empty());
     for was in before {
         let is = stage.stored(was.id.as_str()).await.unwrap();
         assert!(was.revision < is.revision, "nobody sees an old ETag again");
-        let expected =
-            Client { revision: is.revision, updated_at: is.updated_at, ..was };
+        let expected = Client { revision: is.revision, updated_at: is.updated_at, ..was };
         assert_eq!(is, expected);
     }
     assert!(stage.stored("made").await.is_none());
@@ -428,7 +426,10 @@ async fn a_rollback_is_refused_whole_where_a_client_was_changed_since() {
     let stage = Stage::new();
     let (a, b) = (stage.client().await, stage.client().await);
     let operations = json!([
-        of("disable_client", &a.0), of("disable_client", &b.0), create("made"), create("other"),
+        of("disable_client", &a.0),
+        of("disable_client", &b.0),
+        create("made"),
+        create("other"),
     ]);
     let committed = stage.change(operations).await;
     stage.tick();
@@ -483,7 +484,8 @@ async fn a_replacement_is_the_whole_client_but_for_its_state_and_its_secrets() {
     let stage = Stage::new();
     let client = stage.house.client(json!({"permissions": ["p"], "metadata": {"x": 1}})).await;
     stage.change(json!([of("disable_client", &client.0)])).await;
-    let replace = |members: Value| json!({"op": "replace_client", "client_id": client.0, "client": members});
+    let replace =
+        |members: Value| json!({"op": "replace_client", "client_id": client.0, "client": members});
 
     stage.change(json!([replace(json!({"client_name": "new"}))])).await;
 
@@ -598,10 +600,7 @@ async fn secrets_that_nobody_took_away_are_taken_away_later() {
 /// What a node leaves that is killed when it has put its secrets down.
 async fn crash_before_the_transaction(stage: &Stage, set: &ChangeSet) -> ChangeSet {
     let sets = stage.sets.clone();
-    let dying = Staging {
-        transaction: Arc::new(Dying(sets.clone())),
-        ..stage.staging()
-    };
+    let dying = Staging { transaction: Arc::new(Dying(sets.clone())), ..stage.staging() };
     let commit = CommitChanges { staging: dying };
     let failed = commit.execute(&set.id, None, "the unlucky".parse().unwrap()).await;
     assert!(failed.is_err());
@@ -620,15 +619,59 @@ impl ClientTransaction for Dying {
         Ok(None)
     }
 
-    async fn apply(
-        &self,
-        _: &[ClientWrite],
-        _: &ChangeSet,
-        _: Revision,
-    ) -> Result<(), ApplyError> {
+    async fn apply(&self, _: &[ClientWrite], _: &ChangeSet, _: Revision) -> Result<(), ApplyError> {
         self.0.go_out();
         Err(Fault::unavailable("killed").into())
     }
+}
+
+/// A node that has not heard of it goes on with the client for a while (threat T34).
+#[tokio::test]
+async fn t34_what_others_issue_to_a_client_that_is_gone_is_taken_back_too() {
+    let stage = Stage::new();
+    let client = stage.client().await;
+    let committed = stage.change(json!([of("delete_client", &client.0)])).await;
+    assert!(!committed.set.is_settled());
+    let advance = |seconds| stage.house.clock.advance(Duration::from_secs(seconds));
+    advance(3);
+    let late = {
+        let kept = committed.set.state.clone();
+        let ChangeSetState::Committed(commitment) = kept else { panic!() };
+        let old = commitment.transitions[0].clone();
+        // As a cache would: the client and its secret as they were.
+        stage.clients().insert(&old.before.unwrap()).await.unwrap();
+        let secret = &old.lost_secrets[0];
+        stage.house.credentials.insert(&old.client, secret).await.unwrap();
+        let token = stage.token(&client).await;
+        stage.clients().remove(&old.client).await.unwrap();
+        token
+    };
+    assert!(stage.is_active(&late).await, "nobody can know of it yet");
+
+    advance(3);
+    stage.settle().await.unwrap();
+
+    assert!(!stage.is_active(&late).await);
+    assert!(stage.sets().find(&committed.set.id).await.unwrap().unwrap().is_settled());
+}
+
+/// Nobody waits: what is committed, rolled back and committed again at once works at once.
+#[tokio::test]
+async fn what_was_rolled_back_can_be_committed_again_at_once() {
+    let stage = Stage::new();
+    let committed = stage.change(json!([create("made")])).await;
+    stage.roll_back(&committed.set).await.unwrap();
+    stage.house.clock.advance(Duration::from_secs(1));
+
+    let again = stage.change(json!([create("made")])).await;
+
+    stage.house.clock.advance(Duration::from_secs(1));
+    let client = secret_of(&again, "made");
+    let token = stage.token(&client).await;
+    assert!(stage.is_active(&token).await);
+    stage.tick();
+    stage.settle().await.unwrap();
+    assert!(stage.is_active(&token).await && stage.works(&client).await);
 }
 
 /// The commit stands; whoever comes by later brings it to its end.
@@ -650,6 +693,8 @@ async fn what_follows_from_a_commit_is_done_later_where_a_store_was_out() {
     stage.settle().await.unwrap();
     assert!(!stage.is_active(&token).await);
     assert_eq!(stage.secrets_of(&client.0).await, 0);
+    stage.tick();
+    stage.settle().await.unwrap();
     assert!(stage.sets().find(&set.id).await.unwrap().unwrap().is_settled());
     stage.tick();
     stage.roll_back(&committed).await.unwrap();
@@ -685,9 +730,7 @@ async fn what_is_settled_late_touches_nothing_that_was_made_since() {
 async fn of_two_sets_that_share_a_client_one_is_committed() {
     let stage = Stage::new();
     let client = stage.client().await;
-    let draft = |name: &str| {
-        stage.draft(json!([create(name), of("disable_client", &client.0)]))
-    };
+    let draft = |name: &str| stage.draft(json!([create(name), of("disable_client", &client.0)]));
     let (one, other) = (draft("one").await.unwrap(), draft("other").await.unwrap());
 
     let (first, second) = tokio::join!(stage.commit(&one), stage.commit(&other));

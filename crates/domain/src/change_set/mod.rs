@@ -120,8 +120,8 @@ pub struct Settlement {
     /// The secrets that it has from then on; whatever else was made before goes. `None`: nothing
     /// was changed about its secrets.
     pub secrets: Option<Vec<SecretId>>,
-    /// Its tokens that are issued until then are taken back; `None`: nothing was changed about
-    /// them.
+    /// Its tokens that are issued until then are taken back, as long as it stays out of use;
+    /// `None`: nothing was changed about them.
     pub tokens_until: Option<Timestamp>,
 }
 

@@ -99,7 +99,7 @@ async fn apply(
             if let Some((_, path)) = &secrets_file {
                 drop(std::fs::remove_file(path));
             }
-            return Err(refused(error));
+            return Err(too_late(error));
         }
     };
     if let Some((file, path)) = secrets_file
@@ -170,6 +170,22 @@ fn mistakes(wrong: &[String]) -> CommandError {
     CommandError::Refused(format!("{many} mistake{}", if many == 1 { "" } else { "s" }))
 }
 
+/// What was planned was right a moment ago.
+fn too_late(error: ChangesError) -> CommandError {
+    match error {
+        ChangesError::Moved(_) | ChangesError::Invalid(_) | ChangesError::Superseded => {
+            CommandError::Refused(format!(
+                "somebody else changed clients at the same time, and nothing was changed here: run \
+                 it again ({error})"
+            ))
+        }
+        ChangesError::Unknown
+        | ChangesError::WrongState { .. }
+        | ChangesError::Impossible(_)
+        | ChangesError::Fault(_) => refused(error),
+    }
+}
+
 /// A problem with the place in the file instead of the position of an operation.
 fn placed(problem: &DraftProblem, file: &ClientsFile) -> String {
     let place = problem.operation.and_then(|it| file.places.get(it));
@@ -226,7 +242,7 @@ fn report(
         lines.push("Nothing to change.".to_owned());
     }
     if 0 < plan.unchanged {
-        lines.push(format!("{} clients are what the file says already.", plan.unchanged));
+        lines.push(format!("What the file says already: {}.", plan.unchanged));
     }
     lines.extend(not_in_file(&others, plan.has_more_others));
     for (client, secret) in secrets {
@@ -250,10 +266,10 @@ fn not_in_file(others: &[&str], has_more: bool) -> Option<String> {
         return None;
     }
     let more = if has_more || MOST < others.len() { ", ..." } else { "" };
-    let many = others.len();
-    let many = if has_more { format!("More than {many}") } else { many.to_string() };
+    let at_least = if has_more { "more than " } else { "" };
     Some(format!(
-        "{many} clients are not in the file (--prune would delete them): {}{more}",
+        "Not in the file, and left alone ({at_least}{}; --prune would delete them): {}{more}",
+        others.len(),
         named.join(", ")
     ))
 }

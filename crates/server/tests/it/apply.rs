@@ -145,7 +145,7 @@ async fn clients_that_are_not_in_the_file_go_only_where_it_is_told_so_and_come_b
     let one = TWO.split("  - client_id: reports").next().unwrap();
 
     let named = it.apply(one, &[]).well().stdout;
-    assert!(named.contains("1 clients are not in the file (--prune would delete them): reports"));
+    assert!(named.contains("left alone (1; --prune would delete them): reports"));
     assert!(it.stored("reports").is_some());
     let dry = it.apply(one, &["--prune", "--dry-run"]);
     assert_eq!(dry.code, Some(3), "{dry:?}");
@@ -278,7 +278,7 @@ fn two_that_run_at_once_do_not_mix() {
     let well = ended.iter().filter(|it| it.code == Some(0)).count();
     assert!(0 < well, "{ended:?}");
     for late in ended.iter().filter(|it| it.code != Some(0)) {
-        assert!(late.stderr.contains("clients were changed meanwhile: billing"), "{late:?}");
+        assert!(late.stderr.contains("somebody else changed clients at the same time"), "{late:?}");
     }
     let drafts = it.run(&["--output", "json", "changes", "list"]).well().json();
     for set in drafts["changes"].as_array().unwrap() {
@@ -304,10 +304,8 @@ async fn the_example_of_the_page_works() {
         it.run(&arguments[1..])
     };
 
-    let [dry, first, again] = <[Ended; 3]>::try_from(
-        block("sh", 0).lines().map(run).collect::<Vec<_>>(),
-    )
-    .unwrap();
+    let [dry, first, again] =
+        <[Ended; 3]>::try_from(block("sh", 0).lines().map(run).collect::<Vec<_>>()).unwrap();
 
     assert_eq!((dry.code, first.code, again.code), (Some(3), Some(0), Some(0)));
     assert!(again.stdout.starts_with("Nothing to change."), "{again:?}");

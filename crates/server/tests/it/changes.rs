@@ -112,7 +112,10 @@ pub(crate) async fn a_set_lives_its_whole_life(server: &Server) {
         assert_eq!(status(server, gone).await, 401);
     }
     assert_eq!(server.tokeninfo(&token).await.status, 401);
-    assert_eq!(manage(server, "GET", &format!("{path}/diff")).await.json()["clients"], diff["clients"]);
+    assert_eq!(
+        manage(server, "GET", &format!("{path}/diff")).await.json()["clients"],
+        diff["clients"]
+    );
     commit(server, &path).await.assert_error(409, "conflict");
 
     let rolled_back = roll_back(server, &path).await;
@@ -216,7 +219,8 @@ async fn what_is_no_change_set_is_refused_and_says_how_to_mend_it() {
     ] {
         post(body).await.assert_error(400, "invalid_request");
     }
-    let wrong = post(json!({"operations": [of("drop_client", "a"), {"op": "delete_client"}]})).await;
+    let wrong =
+        post(json!({"operations": [of("drop_client", "a"), {"op": "delete_client"}]})).await;
     assert_eq!(wrong.outcome(), "400 invalid_client_metadata");
     assert_eq!(wrong.json()["problems"][0]["member"], "op");
     assert_eq!(wrong.json()["problems"][1]["member"], "client_id");
@@ -298,8 +302,11 @@ async fn sets_are_listed_a_page_at_a_time_the_latest_first() {
     let next = first["next"].as_str().unwrap();
     let second = manage(&server, "GET", &format!("/changes?limit=2&before={next}")).await.json();
 
-    let listed: Vec<&str> =
-        [&first, &second].iter().flat_map(|it| it["changes"].as_array().unwrap()).map(|it| it["id"].as_str().unwrap()).collect();
+    let listed: Vec<&str> = [&first, &second]
+        .iter()
+        .flat_map(|it| it["changes"].as_array().unwrap())
+        .map(|it| it["id"].as_str().unwrap())
+        .collect();
     ids.reverse();
     assert_eq!(listed, ids);
     assert_eq!(second["next"], Value::Null);
@@ -327,11 +334,8 @@ async fn t47_only_operators_come_in_and_each_is_written_down() {
             None => request,
         })
     };
-    for (method, path) in [
-        ("GET", "/changes"),
-        ("HEAD", "/changes/x"),
-        ("GET", "/changes/x/diff"),
-    ] {
+    for (method, path) in [("GET", "/changes"), ("HEAD", "/changes/x"), ("GET", "/changes/x/diff")]
+    {
         assert_eq!(ask(method, path, None).await.status, 401, "{method} {path}");
         assert_eq!(ask(method, path, Some(&writer)).await.status, 403, "{method} {path}");
         assert_ne!(ask(method, path, Some(&reader)).await.status, 403, "{method} {path}");

@@ -160,8 +160,12 @@ async fn every_route_is_documented_and_every_documented_path_is_there() {
     let client = server.create_client(json!({})).await;
     let secrets = server.manage("GET", &format!("/clients/{}/secrets", client.id));
     let secret = Answer::to(secrets).await.text_at("/secrets/0/secret_id");
+    let operations = json!([{"op": "create_client", "client": {"client_name": "x"}}]);
+    let draft = server.manage("POST", "/changes").json(&json!({"operations": operations}));
+    let set = Answer::to(draft).await.text_at("/id");
     for (path, item) in paths {
         let place = path.replace("{client}", &client.id).replace("{secret}", &secret);
+        let place = place.replace("{set}", &set);
         for (method, operation) in item.as_object().unwrap() {
             // What deletes would leave nothing for the others.
             if ["parameters", "delete"].contains(&method.as_str()) {

@@ -4,7 +4,7 @@ use adapter_mongodb::{MongoOptions, MongoStores};
 use contract::sample::{change_set, client, client_id, full_client, parsed};
 use domain::change_set::ChangeSet;
 use domain::port::{
-    ApplyError, ChangeSetRepository as _, ClientRepository, ClientTransaction as _, ClientWrite,
+    ApplyError, ChangeSetRepository, ClientRepository, ClientTransaction as _, ClientWrite,
 };
 use domain::{Client, Revision};
 use testbed::forwarder::{Forwarder, Mood, When};
@@ -32,7 +32,7 @@ async fn prepare(node: &MongoStores) {
     for id in ["changed", "removed"] {
         ClientRepository::insert(node, &client(id)).await.unwrap();
     }
-    assert!(node.insert(&change_set("set")).await.unwrap());
+    assert!(ChangeSetRepository::insert(node, &change_set("set")).await.unwrap());
 }
 
 async fn stored(node: &MongoStores, id: &str) -> Option<Client> {
@@ -77,6 +77,7 @@ async fn a_transaction_that_is_cut_is_done_all_the_same() {
         assert_eq!(stored(&node, "changed").await.unwrap().revision, Revision(2));
         assert_eq!(stored(&node, "removed").await, None);
         assert_eq!(stored(&node, MARK).await, Some(client(MARK)));
-        assert_eq!(node.find(&parsed("set")).await.unwrap(), Some(done()));
+        let set = ChangeSetRepository::find(&node, &parsed("set")).await.unwrap();
+        assert_eq!(set, Some(done()));
     }
 }

@@ -139,10 +139,7 @@ impl Postgres {
 /// A transaction whose other end is gone ends as well, and what it locked is free.
 fn with_statement_timeout(connect: PgConnectOptions, limit: Duration) -> PgConnectOptions {
     let limit = limit.as_millis();
-    connect.options([
-        ("statement_timeout", limit),
-        ("idle_in_transaction_session_timeout", limit),
-    ])
+    connect.options([("statement_timeout", limit), ("idle_in_transaction_session_timeout", limit)])
 }
 
 impl Engine for Postgres {

@@ -6,7 +6,7 @@ use adapter_sql::{PgOptions, PgStores};
 use contract::sample::{change_set, client, client_id, full_client, parsed};
 use domain::change_set::ChangeSet;
 use domain::port::{
-    ApplyError, ChangeSetQuery, ChangeSetRepository as _, ClientRepository, ClientTransaction as _,
+    ApplyError, ChangeSetQuery, ChangeSetRepository, ClientRepository, ClientTransaction as _,
     ClientWrite,
 };
 use domain::{Client, FaultKind, Revision};
@@ -17,6 +17,10 @@ use crate::scratch::{PgDatabase, Scratch, on_both, stores};
 
 on_both! {
     a_change_set_that_cannot_be_true_is_corrupt,
+}
+
+fn sets(node: &impl ChangeSetRepository) -> &dyn ChangeSetRepository {
+    node
 }
 
 /// A node that reaches its server through a forwarder, and one that has a way of its own.
@@ -40,7 +44,7 @@ impl Rig {
         for id in ["changed", "removed"] {
             ClientRepository::insert(&direct, &client(id)).await.unwrap();
         }
-        assert!(direct.insert(&change_set("set")).await.unwrap());
+        assert!(sets(&direct).insert(&change_set("set")).await.unwrap());
         Self { node, direct, forwarder, _database: database }
     }
 
@@ -57,11 +61,10 @@ impl Rig {
 
     /// Whether everything was done; fails if a part of it was.
     async fn is_done(&self) -> bool {
-        let set = self.direct.find(&parsed("set")).await.unwrap().unwrap();
+        let set = sets(&self.direct).find(&parsed("set")).await.unwrap().unwrap();
         let is_done = set.revision == Revision(2);
-        let stored = async |id: &str| {
-            ClientRepository::find(&self.direct, &client_id(id)).await.unwrap()
-        };
+        let stored =
+            async |id: &str| ClientRepository::find(&self.direct, &client_id(id)).await.unwrap();
         assert_eq!(stored("changed").await.unwrap().revision == Revision(2), is_done);
         assert_eq!(stored("removed").await.is_none(), is_done);
         assert_eq!(stored("made").await.is_some(), is_done);
@@ -78,8 +81,8 @@ async fn a_transaction_that_is_cut_is_whole_or_nothing() {
         ("update change_sets", When::After, false),
         ("insert into clients", When::Before, false),
         ("delete from clients", When::After, false),
-        ("commit", When::Before, false),
-        ("commit", When::After, true),
+        ("commit\0", When::Before, false),
+        ("commit\0", When::After, true),
     ] {
         let rig = Rig::new(Duration::from_secs(30)).await;
         rig.forwarder.set(Mood::CutAt(text, when));
@@ -101,11 +104,11 @@ async fn a_transaction_that_is_cut_is_whole_or_nothing() {
 #[tokio::test]
 async fn a_transaction_that_nobody_ends_is_ended_by_the_server() {
     let rig = Rig::new(Duration::from_millis(300)).await;
-    rig.forwarder.set(Mood::StallAt("commit"));
+    rig.forwarder.set(Mood::StallAt("commit\0"));
 
     let refused = rig.apply().await.unwrap_err();
     let fenced = ChangeSet { revision: Revision(3), ..change_set("set") };
-    let is_fenced = rig.direct.update(&fenced, Revision::FIRST).await.unwrap();
+    let is_fenced = sets(&rig.direct).update(&fenced, Revision::FIRST).await.unwrap();
 
     assert!(matches!(refused, ApplyError::Fault(_)), "{refused:?}");
     assert!(is_fenced, "nothing of it was done");
@@ -116,7 +119,7 @@ async fn a_transaction_that_nobody_ends_is_ended_by_the_server() {
 
 async fn a_change_set_that_cannot_be_true_is_corrupt<S: Scratch>() {
     let (node, scratch) = stores::<S>().await;
-    node.insert(&change_set("set")).await.unwrap();
+    sets(&node).insert(&change_set("set")).await.unwrap();
     let first = ChangeSetQuery { before: None, limit: 1 };
     for (damage, is_found, is_listed) in [
         ("body = '{}'", false, true),
@@ -126,7 +129,8 @@ async fn a_change_set_that_cannot_be_true_is_corrupt<S: Scratch>() {
     ] {
         scratch.execute(&format!("update change_sets set {damage}")).await;
 
-        let (found, listed) = (node.find(&parsed("set")).await, node.page(&first).await);
+        let (found, listed) =
+            (sets(&node).find(&parsed("set")).await, sets(&node).page(&first).await);
 
         assert_eq!(found.is_ok(), is_found, "{damage}");
         assert_eq!(listed.is_ok(), is_listed, "{damage}");
@@ -134,6 +138,6 @@ async fn a_change_set_that_cannot_be_true_is_corrupt<S: Scratch>() {
             assert_eq!(fault.kind(), FaultKind::Corrupt, "{damage}");
         }
         scratch.execute("delete from change_sets").await;
-        node.insert(&change_set("set")).await.unwrap();
+        sets(&node).insert(&change_set("set")).await.unwrap();
     }
 }
