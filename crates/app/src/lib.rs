@@ -5,6 +5,7 @@
 
 mod changes;
 mod client_metadata;
+mod informative_changes;
 mod make;
 mod settings_changes;
 mod use_case;

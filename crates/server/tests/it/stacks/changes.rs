@@ -256,7 +256,12 @@ async fn t48_on_postgres_a_commit_that_is_killed_is_whole_or_nothing() {
 #[tokio::test]
 async fn t48_on_a_replica_set_a_commit_that_is_killed_is_whole_or_nothing() {
     let folder = tempfile::TempDir::new().unwrap();
-    let options = on_mongodb(&replica_set().await);
+    let url = replica_set().await;
+    // For so long MongoDB keeps what a dead server had locked; by default a minute.
+    let admin = mongodb::Client::with_uri_str(&url).await.unwrap().database("admin");
+    let sooner = mongodb::bson::doc! { "setParameter": 1, "transactionLifetimeLimitSeconds": 15 };
+    admin.run_command(sooner).await.unwrap();
+    let options = on_mongodb(&url);
     a_commit_that_is_killed_is_whole_or_nothing(options, folder.path(), 3).await;
 }
 
