@@ -182,9 +182,9 @@ impl Staging {
         let Transition { client, before, after, .. } = transition;
         let of_client = given.iter().filter(|(of, _)| of == client);
         let new_secrets = || of_client.map(|(_, it)| it.id.clone()).collect();
-        let used_secret = before.as_ref().map(|it| it.authentication.uses_secret());
-        let uses_secret = after.as_ref().map(|it| it.authentication.uses_secret());
-        let secrets = match (used_secret, uses_secret) {
+        let old_way = before.as_ref().map(|it| it.authentication.uses_secret());
+        let new_way = after.as_ref().map(|it| it.authentication.uses_secret());
+        let secrets = match (old_way, new_way) {
             // Gone, or goes over to keys.
             (_, None) | (Some(true), Some(false)) => Some(Vec::new()),
             // New, or goes over to secrets.

@@ -81,7 +81,7 @@ impl Staging {
             it.after.as_ref().is_some_and(uses_secret)
                 && !it.before.as_ref().is_some_and(uses_secret)
         };
-        let make = |it: &Transition| {
+        let with_secret = |it: &Transition| {
             let client = it.client.clone();
             async move {
                 let secret = make::client_secret(self.entropy.as_ref())?;
@@ -92,7 +92,7 @@ impl Staging {
             }
         };
         let made: Vec<_> = stream::iter(transitions.iter().filter(needs_secret))
-            .map(make)
+            .map(with_secret)
             .buffered(HASHED_AT_A_TIME)
             .try_collect()
             .await?;

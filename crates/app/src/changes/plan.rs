@@ -110,7 +110,7 @@ impl Staging {
         now: Timestamp,
     ) -> Result<Option<Client>, Refused> {
         if let (ClientAction::Create(members), None) = (action, client) {
-            let new = every_problem(members, |object| self.new_client(id, object, now));
+            let drafted = every_problem(members, |object| self.new_client(id, object, now));
             // What is taken back would take back the tokens of the new client, too.
             return match known.tokens_until {
                 Some(until) if now < until => Err(Refused::Whole(format!(
@@ -118,7 +118,7 @@ impl Staging {
                      until {} (Unix time): choose another client_id",
                     until.as_unix_seconds()
                 ))),
-                Some(_) | None => Ok(Some(new?.0)),
+                Some(_) | None => Ok(Some(drafted?.0)),
             };
         }
         let client = match (action, client) {
@@ -155,9 +155,9 @@ impl Staging {
         object: domain::JsonObject,
         now: Timestamp,
     ) -> Result<(Client, Option<ClientState>), InvalidMetadata> {
-        let new = NewClient::parse(object, Authority::Management, &self.rules)?;
-        let state = new.state;
-        let client = new.into_client(id.clone(), now);
+        let registration = NewClient::parse(object, Authority::Management, &self.rules)?;
+        let state = registration.state;
+        let client = registration.into_client(id.clone(), now);
         self.check_keys(&client)?;
         Ok((client, state))
     }
@@ -167,10 +167,10 @@ impl Staging {
         object: domain::JsonObject,
         client: &Client,
     ) -> Result<Client, InvalidMetadata> {
-        let changes = ClientChanges::parse(object, &self.rules)?;
-        changes.check(client)?;
+        let patch = ClientChanges::parse(object, &self.rules)?;
+        patch.check(client)?;
         let mut changed = client.clone();
-        changes.apply(&mut changed);
+        patch.apply(&mut changed);
         self.check_keys(&changed)?;
         Ok(changed)
     }

@@ -107,7 +107,7 @@ impl Stage {
 
     async fn draft(&self, operations: Value) -> Result<ChangeSet, ChangesError> {
         let draft = DraftChanges { staging: self.staging() };
-        draft.execute(request(operations), "somebody".parse().unwrap()).await
+        draft.execute(request(&operations), "somebody".parse().unwrap()).await
     }
 
     async fn review(&self, set: &ChangeSet) -> ReviewedChanges {
@@ -178,7 +178,7 @@ fn client_id(raw: &str) -> ClientId {
     raw.parse().unwrap()
 }
 
-fn request(operations: Value) -> DraftRequest {
+fn request(operations: &Value) -> DraftRequest {
     let operations = operations.as_array().unwrap().iter();
     let operations = operations.map(|it| it.as_object().unwrap().clone()).collect();
     DraftRequest { note: None, operations }
@@ -357,16 +357,16 @@ async fn a_draft_can_be_edited_and_is_bound_anew() {
     let (id, _) = stage.client().await;
     let set = stage.draft(json!([of("disable_client", &id)])).await.unwrap();
     stage.change(json!([change(&id, &json!({"client_name": "moved"}))])).await;
-    let edit = EditChanges { staging: stage.staging() };
-    let again = || request(json!([of("disable_client", &id)]));
+    let editor = EditChanges { staging: stage.staging() };
+    let again = || request(&json!([of("disable_client", &id)]));
 
-    let stale = edit.execute(&set.id, again(), Some(&[Revision(7)])).await;
-    let edited = edit.execute(&set.id, again(), Some(&[set.revision])).await.unwrap();
+    let refused = editor.execute(&set.id, again(), Some(&[Revision(7)])).await;
+    let renewed = editor.execute(&set.id, again(), Some(&[set.revision])).await.unwrap();
 
-    assert!(matches!(stale, Err(ChangesError::Superseded)));
-    assert_eq!(edited.revision, set.revision.next());
-    let committed = stage.commit(&edited).await.unwrap().set;
-    let late = edit.execute(&set.id, again(), None).await;
+    assert!(matches!(refused, Err(ChangesError::Superseded)));
+    assert_eq!(renewed.revision, set.revision.next());
+    let committed = stage.commit(&renewed).await.unwrap().set;
+    let late = editor.execute(&set.id, again(), None).await;
     assert!(matches!(late, Err(ChangesError::WrongState { state: "committed", .. })));
     assert!(matches!(stage.commit(&committed).await, Err(ChangesError::WrongState { .. })));
 }

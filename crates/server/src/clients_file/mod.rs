@@ -33,10 +33,7 @@ pub(crate) fn read(text: &str, rules: &RegistrationRules) -> Result<ClientsFile,
         let place = if is_only { String::new() } else { format!("document {}, ", number + 1) };
         reader.document(&place, document, &mut known);
     }
-    match reader.wrong.is_empty() {
-        true => Ok(reader.file),
-        false => Err(reader.wrong),
-    }
+    if reader.wrong.is_empty() { Ok(reader.file) } else { Err(reader.wrong) }
 }
 
 /// JSON is read by the strict reader, which knows all of it; whatever is not JSON is YAML.

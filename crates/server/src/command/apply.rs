@@ -221,10 +221,8 @@ fn report(
     committed: Option<&CommittedChanges>,
     output: &Output,
 ) {
-    let others: Vec<&str> = match arguments.prune {
-        true => Vec::new(),
-        false => plan.others.iter().map(ClientId::as_str).collect(),
-    };
+    let left_alone = if arguments.prune { &[] } else { plan.others.as_slice() };
+    let others: Vec<&str> = left_alone.iter().map(ClientId::as_str).collect();
     let printed_secrets = committed.filter(|_| arguments.secrets_file.is_none());
     let secrets = printed_secrets.map(|it| it.secrets.as_slice()).unwrap_or_default();
     let clients: Vec<Value> = plan.transitions.iter().map(change_document::transition).collect();

@@ -1,7 +1,5 @@
 //! `tokenwright changes ...`.
 
-#![expect(clippy::doc_markdown, reason = "these texts are printed, backticks and all")]
-
 use app::{ListChanges, ReviewChanges, RollBackChanges, Staging};
 use clap::Subcommand;
 use domain::change_set::{ChangeSetSummary, Transition};

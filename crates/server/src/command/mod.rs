@@ -54,8 +54,8 @@ enum Command {
     Client(client::Client),
     /// Makes the clients what a file says, all of them at once or none.
     ///
-    /// The file lists clients by client_id, each with all its members, by their names in
-    /// POST /clients. What is left out of a client is what it is for a new one, but for __STATE__,
+    /// The file lists clients by their id, each with all its members, by their names in
+    /// POST /clients. What is left out of a client is what it is for a new one, but for its state,
     /// which stays. Clients that are not in the file stay, without --prune. What was done can be
     /// undone: see tokenwright changes.
     ///

@@ -97,6 +97,7 @@ fn author(request: &HttpRequest) -> Result<Author, ApiError> {
 
 /// `{"note": ..., "operations": [...]}`.
 fn draft_request(mut object: JsonObject) -> Result<DraftRequest, ApiError> {
+    const OPERATIONS: &str = "operations: is required: an array of objects";
     let invalid = |text: &str| ApiError::with_text(ErrorCode::InvalidRequest, text);
     let note = match object.remove("note") {
         None | Some(Value::Null) => None,
@@ -105,13 +106,14 @@ fn draft_request(mut object: JsonObject) -> Result<DraftRequest, ApiError> {
         }
         Some(_) => return Err(invalid("note: must be a text")),
     };
-    const OPERATIONS: &str = "operations: is required: an array of objects";
     let Some(Value::Array(items)) = object.remove("operations") else {
         return Err(invalid(OPERATIONS));
     };
     let operation = |item| match item {
         Value::Object(object) => Ok(object),
-        _ => Err(invalid(OPERATIONS)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err(invalid(OPERATIONS))
+        }
     };
     let operations = items.into_iter().map(operation).collect::<Result<_, _>>()?;
     match object.keys().next() {
@@ -238,7 +240,10 @@ async fn commit(
     until_tokens_are_good(&api, &committed.set).await;
     let secret = |(client, secret): &(ClientId, ClientSecret)| json!({"client_id": client.as_str(), "client_secret": secret.expose()});
     let mut document = change_document::change_set(&committed.set);
-    document["secrets"] = committed.secrets.iter().map(secret).collect();
+    if let Value::Object(members) = &mut document {
+        let secrets = committed.secrets.iter().map(secret).collect();
+        members.insert("secrets".to_owned(), secrets);
+    }
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((ETAG, entity_tag(&committed.set)))

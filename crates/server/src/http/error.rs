@@ -146,7 +146,7 @@ pub(crate) struct ApiError {
     retry_after_seconds: Option<u64>,
     closes: bool,
     /// What machines can use beside the description.
-    members: JsonObject,
+    members: Option<Box<JsonObject>>,
     fault: Option<Fault>,
 }
 
@@ -159,14 +159,14 @@ impl ApiError {
             allow: None,
             retry_after_seconds: None,
             closes: false,
-            members: JsonObject::new(),
+            members: None,
             fault: None,
         }
     }
 
     /// A refusal that says more than fits into a sentence.
     pub(crate) fn with_member(mut self, name: &str, value: serde_json::Value) -> Self {
-        self.members.insert(name.to_owned(), value);
+        self.members.get_or_insert_default().insert(name.to_owned(), value);
         self
     }
 
@@ -444,7 +444,7 @@ impl ResponseError for ApiError {
             error_description: &self.description,
             status_code: self.code.status().as_u16(),
             message: &self.description,
-            members: &self.members,
+            members: self.members.as_deref(),
         })
     }
 }
@@ -457,7 +457,7 @@ struct Body<'a> {
     status_code: u16,
     message: &'a str,
     #[serde(flatten)]
-    members: &'a JsonObject,
+    members: Option<&'a JsonObject>,
 }
 
 #[cfg(test)]

@@ -181,9 +181,9 @@ async fn a_commit_names_every_client_that_moved_and_changes_nothing() {
     let operations =
         json!([of("disable_client", &moved.id), of("disable_client", &still.id), create("new")]);
     let path = drafted(&server, operations.clone()).await;
-    let patch = server.manage("PATCH", &format!("/clients/{}", moved.id));
-    let patched = Answer::to(patch.header("if-match", "*").json(&json!({"scope": "x"}))).await;
-    assert_eq!(patched.status, 200);
+    let renaming = server.manage("PATCH", &format!("/clients/{}", moved.id));
+    let renamed = Answer::to(renaming.header("if-match", "*").json(&json!({"scope": "x"}))).await;
+    assert_eq!(renamed.status, 200);
 
     let refused = commit(&server, &path).await;
 
@@ -197,8 +197,8 @@ async fn a_commit_names_every_client_that_moved_and_changes_nothing() {
     assert_eq!(edited.json()["note"], Value::Null);
     assert_eq!(commit(&server, &path).await.status, 200);
     assert_eq!(status(&server, &still).await, 401);
-    let patch = server.manage("POST", &format!("/clients/{}/enable", moved.id));
-    assert_eq!(Answer::to(patch).await.status, 200);
+    let enabling = server.manage("POST", &format!("/clients/{}/enable", moved.id));
+    assert_eq!(Answer::to(enabling).await.status, 200);
     let refused = roll_back(&server, &path).await;
     assert_eq!(refused.outcome(), "409 conflict");
     assert_eq!(refused.json()["clients"], json!([moved.id]));

@@ -173,9 +173,10 @@ impl Engine for Sqlite {
                 idle.push(position);
             }
         }
-        match idle.is_empty() {
-            true => transaction.commit().await.map_err(fault)?,
-            false => transaction.rollback().await.map_err(fault)?,
+        if idle.is_empty() {
+            transaction.commit().await.map_err(fault)?;
+        } else {
+            transaction.rollback().await.map_err(fault)?;
         }
         Ok(idle)
     }

@@ -2,10 +2,11 @@
 //! on every node. Where a store cannot do it, it says so.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
 use super::ground::{Ground, Stack, mongodb_url};
 use super::nodes::{on_mongodb, replica_set};
@@ -86,7 +87,7 @@ async fn t34_a_commit_bites_on_every_node_at_once(options: Options) {
         .with("TOKENWRIGHT__KEYS__REFRESH_SECONDS", "300")
         .with("TOKENWRIGHT__KEYS__PUBLISH_SECONDS", "0");
     let (here, there) = (Server::start_with(options.clone()), Server::start_with(options));
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    sleep(Duration::from_secs(1)).await;
     let scope = json!({"scope": "a"});
     let (changed, disabled, deleted) = (
         here.create_client(scope).await,
@@ -107,7 +108,7 @@ async fn t34_a_commit_bites_on_every_node_at_once(options: Options) {
 
     assert_eq!(committed.status, 200, "{committed:?}");
     let asked = [GRANT, ("scope", "b")];
-    let (_, took) = within(Duration::from_secs(40), "the commit", async || {
+    let ((), took) = within(Duration::from_secs(40), "the commit", async || {
         let scope = there.token(&changed.basic(), &asked).await.status;
         let refused = [&disabled, &deleted];
         let first = there.token(&refused[0].basic(), &[GRANT]).await.status;
@@ -121,7 +122,7 @@ async fn t34_a_commit_bites_on_every_node_at_once(options: Options) {
 
     assert_eq!(roll_back(&there, &path).await.status, 200);
 
-    let (_, took) = within(Duration::from_secs(40), "the rollback", async || {
+    let ((), took) = within(Duration::from_secs(40), "the rollback", async || {
         let scope = here.token(&changed.basic(), &asked).await.status;
         let first = here.token(&disabled.basic(), &[GRANT]).await.status;
         let second = here.token(&deleted.basic(), &[GRANT]).await.status;
@@ -165,11 +166,12 @@ async fn a_commit_that_is_killed_is_whole_or_nothing(options: Options, folder: &
     for turn in 1..=turns {
         let path = drafted(&server, round(&changed, turn)).await;
         let request = server.manage("POST", &format!("{path}/commit"));
-        let committing = tokio::spawn(request.send());
-        tokio::time::sleep(takes * turn / turns).await;
-        server.signal(Signal::SIGKILL);
+        let kill = async {
+            sleep(takes * turn / turns).await;
+            server.signal(Signal::SIGKILL);
+        };
+        drop(tokio::join!(request.send(), kill));
         server.wait();
-        drop(committing.await);
         server = Server::start_with(options.clone());
 
         let is_done = manage(&server, "GET", &path).await.json()["state"] == "committed";
@@ -223,7 +225,7 @@ async fn assert_whole(server: &Server, changed: &[String], turn: u32, is_done: b
             all.insert(id, client["scope"].as_str().unwrap().to_owned());
         }
         match page["next"].as_str() {
-            Some(last) => next = last.to_owned(),
+            Some(last) => last.clone_into(&mut next),
             None => break,
         }
     }
@@ -293,12 +295,11 @@ async fn t48_a_store_that_goes_out_in_the_middle_leaves_no_half() {
 
         ground.ways.to("postgres").set(Mood::Open);
         let state = manage(&server, "GET", &path).await.text_at("/state");
-        match answer.status.as_u16() {
-            200 => assert_eq!(state, "committed", "{text} {when:?}"),
-            _ => {
-                answer.assert_error(503, "temporarily_unavailable");
-                assert_eq!(state, "draft", "{text} {when:?}: {answer:?}");
-            }
+        if answer.status == 200 {
+            assert_eq!(state, "committed", "{text} {when:?}");
+        } else {
+            answer.assert_error(503, "temporarily_unavailable");
+            assert_eq!(state, "draft", "{text} {when:?}: {answer:?}");
         }
         assert_whole(&server, &changed, turn, state == "committed").await;
         if state == "draft" {
