@@ -30,7 +30,15 @@ const LAYERS: &[Layer] = &[
     Layer {
         krate: "app",
         inside: &["domain"],
-        outside: &["futures-util", "serde", "serde_json", "thiserror", "tracing", "uuid"],
+        outside: &[
+            "arc-swap",
+            "futures-util",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tracing",
+            "uuid",
+        ],
         tests: &["adapter-memory"],
     },
     Layer {

@@ -3,6 +3,7 @@
 //! A use-case fetches through ports, lets the domain decide, and writes. Its dependencies are
 //! public fields: the struct literals of `wiring.rs` are the container.
 
+mod catalogue_in_use;
 mod changes;
 mod client_metadata;
 mod informative_changes;
@@ -10,6 +11,7 @@ mod make;
 mod settings_changes;
 mod use_case;
 
+pub use catalogue_in_use::CatalogueInUse;
 pub use changes::{
     ChangesError, ClientsPlan, CommitChanges, CommittedChanges, DesiredClient, DiscardChanges,
     DraftChanges, DraftProblem, DraftRequest, EditChanges, FindChanges, ListChanges, PlanClients,
@@ -30,6 +32,7 @@ pub use use_case::authorize_management::{
 pub use use_case::bootstrap::{ClaimBootstrapToken, ReplaceBootstrapToken};
 pub use use_case::change_state::{ChangeState, ChangeStateError};
 pub use use_case::delete_client::{DeleteClient, DeleteClientError};
+pub use use_case::edit_catalogue::{EditCatalogue, EditCatalogueError, Expectation};
 pub use use_case::ensure_keys::{EnsureKeys, EnsureKeysError};
 pub use use_case::find_client::FindClient;
 pub use use_case::introspect_token::{
@@ -40,9 +43,12 @@ pub use use_case::list_clients::{ListClients, MAX_PAGE};
 pub use use_case::list_secrets::ListSecrets;
 pub use use_case::manage_registration::{ManageRegistration, ManageRegistrationError};
 pub use use_case::migrate_store::{
-    ClientStores, Fingerprint, MigrateStore, MigrationConflict, MigrationMode, MigrationReport,
-    Tally, Verification,
+    CatalogueCopy, CatalogueOutcome, ClientStores, Fingerprint, MigrateStore, MigrationConflict,
+    MigrationMode, MigrationReport, Tally, Verification,
 };
+pub use use_case::preview_token::{PreviewToken, PreviewTokenError, PreviewedToken};
+pub use use_case::read_catalogue::ReadCatalogue;
+pub use use_case::refresh_catalogue::RefreshCatalogue;
 pub use use_case::refresh_keys::{Installed, RefreshKeys};
 pub use use_case::register_client::{RegisterClient, RegisterClientError, RegisteredClient};
 pub use use_case::revoke_key::{RevokeKey, RevokeKeyError};

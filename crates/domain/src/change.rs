@@ -17,6 +17,8 @@ pub enum Change {
     Tokens(ClientId),
     /// The signing keys were changed.
     Keys,
+    /// What is registered was changed: capabilities, scopes or resources.
+    Catalogue,
     /// Something was changed, and nobody knows what: it may be anything.
     Unknown,
 }
@@ -31,6 +33,7 @@ impl Change {
             Self::Token(id) => format!("token:{}", id.as_str()),
             Self::Tokens(id) => format!("tokens:{id}"),
             Self::Keys => "keys".to_owned(),
+            Self::Catalogue => "catalogue".to_owned(),
             Self::Unknown => "unknown".to_owned(),
         }
     }
@@ -45,6 +48,7 @@ impl Change {
             Some(("token", id)) => id.parse().map(Self::Token).ok(),
             Some(("tokens", id)) => id.parse().map(Self::Tokens).ok(),
             None if text == "keys" => Some(Self::Keys),
+            None if text == "catalogue" => Some(Self::Catalogue),
             Some(_) | None => None,
         };
         told.unwrap_or(Self::Unknown)
@@ -65,6 +69,7 @@ mod tests {
             Change::Token(token),
             Change::Tokens(client),
             Change::Keys,
+            Change::Catalogue,
             Change::Unknown,
         ] {
             assert_eq!(Change::decoded(&change.encoded()), change);
@@ -73,7 +78,8 @@ mod tests {
 
     #[test]
     fn what_nobody_said_may_be_anything() {
-        for text in ["", "client:", "client:\u{0}", "keys:", "resource:a", "nonsense"] {
+        for text in ["", "client:", "client:\u{0}", "keys:", "catalogue:", "resource:a", "nonsense"]
+        {
             assert_eq!(Change::decoded(text), Change::Unknown, "{text}");
         }
     }

@@ -157,6 +157,11 @@ named! {
     "client_credentials, introspection"
 }
 
+impl Capability {
+    /// Every capability.
+    pub const ALL: [Self; 2] = [Self::ClientCredentials, Self::Introspection];
+}
+
 /// Members of a registration that we keep and show, and that decide nothing (RFC 7591 section 2).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InformativeMetadata(JsonObject);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    Audience, Capability, ClaimsShape, Client, ClientId, Issuer, JsonObject, Permission, Scope,
-    SigningAlgorithm, Timestamp, TokenFormat, TokenProfile,
+    Audience, Capability, Catalogue, CatalogueMode, ClaimsShape, Client, ClientId, Issuer,
+    JsonObject, Permission, Scope, SigningAlgorithm, Timestamp, TokenFormat, TokenProfile,
 };
 
 /// What an authenticated client asks for.
@@ -41,6 +41,8 @@ pub struct TokenPolicy {
     pub shape: ClaimsShape,
     /// How opaque ones are written.
     pub reference_style: ReferenceStyle,
+    /// Whether only what is registered is granted.
+    pub catalogue_mode: CatalogueMode,
 }
 
 /// Whom a token is meant for where the request names nobody.
@@ -100,15 +102,27 @@ pub enum GrantRefusal {
     /// The client is disabled. Authentication says so first, as if it were unknown.
     #[error("the client is disabled")]
     ClientDisabled,
+    /// Nobody gets tokens here: the capability is off for the service.
+    #[error("the capability client_credentials is off for this service")]
+    CapabilityOff,
     /// The client may not ask for tokens of its own.
     #[error("the client lacks the capability client_credentials")]
     CapabilityMissing,
     /// The request reaches beyond what the client may have.
     #[error("the requested scope exceeds what is registered for the client")]
     ScopeExceeded,
+    /// The client may have the scope, and the service does not know it any more, or not yet.
+    #[error("a scope of the request or of the client's default is not registered at this service")]
+    ScopeNotRegistered,
+    /// None of those whom the token would be meant for takes one of the scopes.
+    #[error("a requested scope is taken by none of those whom the token is meant for")]
+    ScopeNotTaken,
     /// The request names an audience that the client may not name.
     #[error("a requested audience is not registered for the client")]
     AudienceNotAllowed,
+    /// The client may name the audience, and the service does not know it any more, or not yet.
+    #[error("a requested audience is not registered at this service")]
+    AudienceNotRegistered,
     /// The request names no audience, and must.
     #[error("the request must name an audience")]
     AudienceMissing,
@@ -118,7 +132,8 @@ pub enum GrantRefusal {
 }
 
 /// Decides what, if anything, to grant. Denies by default: what is not registered is refused,
-/// never narrowed in silence (threats T31, T32, T36).
+/// never narrowed in silence (threats T31, T32, T36). A scope must be taken by one of those whom
+/// the token is meant for, at least; what nobody asked for is given as far as they take it.
 ///
 /// # Errors
 ///
@@ -127,10 +142,14 @@ pub fn decide(
     client: &Client,
     request: GrantRequest,
     policy: &TokenPolicy,
+    catalogue: &Catalogue,
     now: Timestamp,
 ) -> Result<Grant, GrantRefusal> {
     if !client.is_enabled() {
         return Err(GrantRefusal::ClientDisabled);
+    }
+    if !catalogue.is_on(Capability::ClientCredentials) {
+        return Err(GrantRefusal::CapabilityOff);
     }
     if !client.capabilities.contains(&Capability::ClientCredentials) {
         return Err(GrantRefusal::CapabilityMissing);
@@ -141,32 +160,20 @@ pub fn decide(
         return Err(GrantRefusal::CustomClaimNotAllowed);
     }
     let is_scope_asked = request.scope.is_some();
-    let scope = request.scope.or_else(|| {
-        let default = &client.settings.default_scope;
-        (!default.is_empty()).then(|| default.clone())
-    });
-    if scope.as_ref().is_some_and(|scope| !scope.is_within(&client.scope)) {
+    let wanted = request.scope.as_ref().unwrap_or(&client.settings.default_scope);
+    if !wanted.is_within(&client.scope) {
         return Err(GrantRefusal::ScopeExceeded);
     }
-    let mut audience = Vec::with_capacity(request.audience.len());
-    for asked in request.audience {
-        if !client.audience.contains(&asked) {
-            return Err(GrantRefusal::AudienceNotAllowed);
-        }
-        if !audience.contains(&asked) {
-            audience.push(asked);
-        }
+    let is_strict = policy.catalogue_mode == CatalogueMode::Registered;
+    if is_strict && catalogue.unknown_scope(wanted).is_some() {
+        return Err(GrantRefusal::ScopeNotRegistered);
     }
-    if audience.is_empty() && policy.is_audience_required {
-        return Err(GrantRefusal::AudienceMissing);
-    }
-    if audience.is_empty() {
-        audience = match &policy.default_audience {
-            DefaultAudience::Nobody => Vec::new(),
-            DefaultAudience::Chosen(chosen) => chosen.clone(),
-            DefaultAudience::Client => client.id.as_str().parse().into_iter().collect(),
-        };
-    }
+    let audience = targets(client, request.audience, policy, catalogue)?;
+    let scope = match request.scope {
+        None => catalogue.default_scope(client, &audience),
+        Some(asked) if asked.iter().all(|it| catalogue.is_taken(it, &audience)) => Some(asked),
+        Some(_) => return Err(GrantRefusal::ScopeNotTaken),
+    };
     let settings = &client.settings;
     let issued_at = now.whole_second();
     Ok(Grant {
@@ -186,6 +193,40 @@ pub fn decide(
     })
 }
 
+/// Whom the token is meant for: whoever is asked for, each once and in that order, or the policy's
+/// choice. What the operator chose for all need not be registered.
+fn targets(
+    client: &Client,
+    asked: Vec<Audience>,
+    policy: &TokenPolicy,
+    catalogue: &Catalogue,
+) -> Result<Vec<Audience>, GrantRefusal> {
+    let is_strict = policy.catalogue_mode == CatalogueMode::Registered;
+    let mut targets = Vec::with_capacity(asked.len().min(client.audience.len()));
+    for one in asked {
+        if !client.audience.contains(&one) {
+            return Err(GrantRefusal::AudienceNotAllowed);
+        }
+        if is_strict && catalogue.resource(one.as_str()).is_none() {
+            return Err(GrantRefusal::AudienceNotRegistered);
+        }
+        if !targets.contains(&one) {
+            targets.push(one);
+        }
+    }
+    if !targets.is_empty() {
+        return Ok(targets);
+    }
+    if policy.is_audience_required {
+        return Err(GrantRefusal::AudienceMissing);
+    }
+    Ok(match &policy.default_audience {
+        DefaultAudience::Nobody => Vec::new(),
+        DefaultAudience::Chosen(chosen) => chosen.clone(),
+        DefaultAudience::Client => client.id.as_str().parse().into_iter().collect(),
+    })
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use std::collections::BTreeSet;
@@ -195,7 +236,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::{AuthenticationMethod, ClientState, InformativeMetadata, Revision};
 
-    const NOW: Timestamp = Timestamp::from_unix_millis(1_000_900);
+    pub(crate) const NOW: Timestamp = Timestamp::from_unix_millis(1_000_900);
 
     pub(crate) fn client() -> Client {
         Client {
@@ -219,7 +260,7 @@ pub(crate) mod tests {
         }
     }
 
-    fn policy() -> TokenPolicy {
+    pub(crate) fn policy() -> TokenPolicy {
         TokenPolicy {
             issuer: "https://issuer.example".parse().unwrap(),
             lifetime: Duration::from_mins(5),
@@ -231,11 +272,16 @@ pub(crate) mod tests {
             profile: TokenProfile::Jwt,
             shape: ClaimsShape::MIA,
             reference_style: ReferenceStyle::Prefixed,
+            catalogue_mode: CatalogueMode::Open,
         }
     }
 
+    fn open() -> Catalogue {
+        Catalogue::default()
+    }
+
     fn decide_for(request: GrantRequest) -> Result<Grant, GrantRefusal> {
-        decide(&client(), request, &policy(), NOW)
+        decide(&client(), request, &policy(), &open(), NOW)
     }
 
     #[test]
@@ -285,7 +331,7 @@ pub(crate) mod tests {
     fn an_audience_is_asked_for_where_the_operator_says_so() {
         let policy = TokenPolicy { is_audience_required: true, ..policy() };
 
-        let refused = decide(&client(), GrantRequest::default(), &policy, NOW);
+        let refused = decide(&client(), GrantRequest::default(), &policy, &open(), NOW);
 
         assert_eq!(refused, Err(GrantRefusal::AudienceMissing));
     }
@@ -301,7 +347,7 @@ pub(crate) mod tests {
             ..crate::ClientSettings::default()
         };
 
-        let grant = decide(&client, GrantRequest::default(), &policy(), NOW).unwrap();
+        let grant = decide(&client, GrantRequest::default(), &policy(), &open(), NOW).unwrap();
 
         assert_eq!(
             (grant.format, grant.algorithm),
@@ -310,11 +356,11 @@ pub(crate) mod tests {
         assert_eq!(grant.expires_at.since(grant.issued_at), Duration::from_secs(7));
         assert_eq!((grant.scope, grant.is_scope_asked), (Some("a".parse().unwrap()), false));
         let short = TokenPolicy { longest_lifetime: Duration::from_secs(5), ..policy() };
-        let grant = decide(&client, GrantRequest::default(), &short, NOW).unwrap();
+        let grant = decide(&client, GrantRequest::default(), &short, &open(), NOW).unwrap();
         assert_eq!(grant.expires_at.since(grant.issued_at), Duration::from_secs(5));
         // What the client may no longer have is no default any more.
         client.scope = "b".parse().unwrap();
-        let refused = decide(&client, GrantRequest::default(), &policy(), NOW);
+        let refused = decide(&client, GrantRequest::default(), &policy(), &open(), NOW);
         assert_eq!(refused, Err(GrantRefusal::ScopeExceeded));
     }
 
@@ -327,7 +373,7 @@ pub(crate) mod tests {
             (DefaultAudience::Client, vec!["billing".parse().unwrap()]),
         ] {
             let policy = TokenPolicy { default_audience, ..policy() };
-            let grant = decide(&client(), GrantRequest::default(), &policy, NOW).unwrap();
+            let grant = decide(&client(), GrantRequest::default(), &policy, &open(), NOW).unwrap();
             assert_eq!(grant.audience, expected);
         }
     }
@@ -336,11 +382,11 @@ pub(crate) mod tests {
     fn only_public_clients_with_the_capability_get_anything() {
         for state in [ClientState::Draft, ClientState::Trash, ClientState::Deleted] {
             let client = Client { state, ..client() };
-            let refused = decide(&client, GrantRequest::default(), &policy(), NOW);
+            let refused = decide(&client, GrantRequest::default(), &policy(), &open(), NOW);
             assert_eq!(refused, Err(GrantRefusal::ClientDisabled));
         }
         let incapable = Client { capabilities: BTreeSet::new(), ..client() };
-        let refused = decide(&incapable, GrantRequest::default(), &policy(), NOW);
+        let refused = decide(&incapable, GrantRequest::default(), &policy(), &open(), NOW);
         assert_eq!(refused, Err(GrantRefusal::CapabilityMissing));
     }
 }

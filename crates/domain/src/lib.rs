@@ -5,6 +5,7 @@
 
 pub mod access_token;
 pub mod assertion;
+pub mod catalogue;
 mod change;
 pub mod change_set;
 mod client;
@@ -30,6 +31,10 @@ pub use access_token::{
     AccessToken, AccessTokenClaims, ClaimsShape, PermissionsClaim, SignedToken, TokenProfile,
 };
 pub use assertion::{AssertionPolicy, AssertionRefusal, ClientAssertion, VerifiedAssertion};
+pub use catalogue::{
+    Catalogue, CatalogueEdition, CatalogueMode, InvalidCatalogue, RegisteredScope, Resource,
+    ResourceIdentifier,
+};
 pub use change::Change;
 pub use client::{
     AuthenticationMethod, Capability, Client, ClientState, InformativeMetadata, Revision,
@@ -53,7 +58,8 @@ pub use reference_token::{CacheKey, OpaqueToken, ReferenceToken, SealedToken};
 pub use scope::{InvalidScope, Scope, ScopeToken};
 pub use secret::ClientSecret;
 pub use text::{
-    Audience, Author, ChangeNote, ChangeSetId, ClaimName, ClientId, ClientName, InvalidText,
-    InvalidTextReason, Issuer, KeyId, Permission, SecretId, SecretName, TokenId,
+    Audience, Author, ChangeNote, ChangeSetId, ClaimName, ClientId, ClientName, Description,
+    InvalidText, InvalidTextReason, Issuer, KeyId, Permission, ResourceName, SecretId, SecretName,
+    TokenId,
 };
 pub use time::Timestamp;

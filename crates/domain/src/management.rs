@@ -13,13 +13,23 @@ pub enum ManagementRight {
     ReadKeys,
     /// Let signing keys take turns, and revoke them.
     WriteKeys,
+    /// See which capabilities are on, and which scopes and resources are registered.
+    ReadCatalogue,
+    /// Turn capabilities on and off; register and remove scopes and resources.
+    WriteCatalogue,
 }
 
 impl ManagementRight {
     /// Every right. A token with the scope value of a right may use it: none of these values can
     /// be registered by a client for itself.
-    pub const ALL: [Self; 4] =
-        [Self::ReadClients, Self::WriteClients, Self::ReadKeys, Self::WriteKeys];
+    pub const ALL: [Self; 6] = [
+        Self::ReadClients,
+        Self::WriteClients,
+        Self::ReadKeys,
+        Self::WriteKeys,
+        Self::ReadCatalogue,
+        Self::WriteCatalogue,
+    ];
 
     /// The scope value that allows it.
     #[must_use]
@@ -29,6 +39,8 @@ impl ManagementRight {
             Self::WriteClients => "clients:write",
             Self::ReadKeys => "keys:read",
             Self::WriteKeys => "keys:write",
+            Self::ReadCatalogue => "catalogue:read",
+            Self::WriteCatalogue => "catalogue:write",
         }
     }
 

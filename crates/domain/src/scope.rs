@@ -1,5 +1,6 @@
 //! What a token allows (RFC 6749 section 3.3).
 
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -45,12 +46,39 @@ impl Scope {
     /// Whether the set holds `value`.
     #[must_use]
     pub fn contains(&self, value: &str) -> bool {
-        self.0.iter().any(|token| &*token.0 == value)
+        self.0.contains(value)
+    }
+
+    /// The values of this set that `is_kept` says yes to.
+    #[must_use]
+    pub fn only(&self, is_kept: impl Fn(&str) -> bool) -> Self {
+        self.0.iter().filter(|token| is_kept(token.as_str())).cloned().collect()
+    }
+
+    /// How many values the set holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// The values, in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|token| &*token.0)
+    }
+}
+
+impl ScopeToken {
+    /// The value as it travels on the wire.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Values compare and sort byte by byte, as their texts do.
+impl Borrow<str> for ScopeToken {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -149,6 +149,14 @@ text! {
     /// What an operator calls a secret.
     SecretName = "name", at most 255 bytes, is_no_control, NO_CONTROL
 }
+text! {
+    /// What a registered scope is for, in words for people.
+    Description = "description", at most 1024 bytes, is_no_control, NO_CONTROL
+}
+text! {
+    /// What people call a resource.
+    ResourceName = "name", at most 255 bytes, is_no_control, NO_CONTROL
+}
 
 text! {
     /// The identifier of a change set.

@@ -125,6 +125,8 @@ async fn serve_until_told(settings: &Settings, logging: Logging) -> Result<(), S
         phase,
         listener: hears,
         keys_changed,
+        refresh_catalogue,
+        catalogue_changed,
     } = service;
     let api = web::Data::new(api);
     let server = http_server(settings, listener, tls, &api)?;
@@ -139,6 +141,7 @@ async fn serve_until_told(settings: &Settings, logging: Logging) -> Result<(), S
         ensure_keys,
         tend_keys,
         secrets_watch,
+        refresh_catalogue,
         claim_bootstrap_token,
         phase: Arc::clone(&phase),
         algorithms: settings.tokens.algorithms(),
@@ -146,8 +149,12 @@ async fn serve_until_told(settings: &Settings, logging: Logging) -> Result<(), S
     };
     let (tasks, failed) = background::Tasks::start(
         starter,
-        settings.keys.refresh,
-        background::Hearing { listener: hears, keys_changed },
+        background::Rhythm {
+            keys: settings.keys.refresh,
+            // So that nothing is older than `fresh`, however long the reading takes.
+            catalogue: settings.cache.fresh / 2,
+        },
+        background::Hearing { listener: hears, keys_changed, catalogue_changed },
         Arc::clone(&notes),
         api.clone(),
     );

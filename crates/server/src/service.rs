@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use actix_web::web::Bytes;
 use app::{
-    AddSecret, AuthenticateClient, AuthorizeManagement, ChangeState, ClaimBootstrapToken,
-    DeleteClient, EnsureKeys, FindClient, IntrospectToken, IssueToken, ListClients, ListSecrets,
-    ManageRegistration, ManagementAuthentication, RefreshKeys, RegisterClient, RegistrationRules,
+    AddSecret, AuthenticateClient, AuthorizeManagement, CatalogueInUse, ChangeState,
+    ClaimBootstrapToken, DeleteClient, EditCatalogue, EnsureKeys, FindClient, IntrospectToken,
+    IssueToken, ListClients, ListSecrets, ManageRegistration, ManagementAuthentication,
+    PreviewToken, ReadCatalogue, RefreshCatalogue, RefreshKeys, RegisterClient, RegistrationRules,
     ReplaceBootstrapToken, RevokeKey, RevokeSecret, RevokeToken, RotateKeys, RotateSecret, Staging,
     SurveySecrets, TendKeys, TokenInfo, UpdateClient,
 };
@@ -33,7 +34,7 @@ use crate::http::{
 use crate::serve::SecretNumbers;
 use crate::settings::{DialectSettings, Management, RegistrationMode, Settings, Store};
 use crate::telemetry::{Logging, RequestLog};
-use crate::wiring::{Cached, ChangeStores, Notes, OpenError, Stores, Tools};
+use crate::wiring::{Cached, ChangeStores, Notes, OpenError, Stores, Tools, catalogue_in_use};
 
 /// How long the tokens of a client stay revoked: longer than any token can live, whatever this
 /// process, another node or an earlier configuration says of their lifetime.
@@ -50,6 +51,7 @@ pub(crate) struct Service {
     pub(crate) tend_keys: TendKeys,
     /// There where secrets are warned of before they end.
     pub(crate) secrets_watch: Option<(SurveySecrets, Arc<SecretNumbers>)>,
+    pub(crate) refresh_catalogue: RefreshCatalogue,
     /// There where the first start makes a bootstrap token.
     pub(crate) claim_bootstrap_token: Option<ClaimBootstrapToken>,
     pub(crate) phase: Arc<Phase>,
@@ -57,6 +59,8 @@ pub(crate) struct Service {
     pub(crate) listener: Arc<dyn ChangeListener>,
     /// Woken when they changed the keys.
     pub(crate) keys_changed: Arc<Notify>,
+    /// Woken when they changed the catalogue.
+    pub(crate) catalogue_changed: Arc<Notify>,
 }
 
 impl Service {
@@ -88,11 +92,17 @@ impl Service {
             ensure_keys: ensure_keys(settings, &tools, &cached.keys),
             tend_keys,
             secrets_watch,
+            refresh_catalogue: RefreshCatalogue {
+                catalogue: cached.catalogue,
+                in_use: cached.catalogue_in_use,
+                clock: Arc::clone(&tools.clock),
+            },
             stores,
             claim_bootstrap_token,
             phase,
             listener: cached.listener,
             keys_changed: cached.keys_changed,
+            catalogue_changed: cached.catalogue_changed,
         })
     }
 }
@@ -112,9 +122,9 @@ fn api(
     Api {
         dialects: dialects(settings, issuer, tools, cached),
         any_token_info: TokenInfo { accepted_audiences: Vec::new(), ..token_info.clone() },
-        register_client: register_client(tools, managed, &cached.credentials, &cached.hasher),
+        register_client: registering(tools, managed, cached),
         manage_registration: settings.registration.is_managed.then(|| ManageRegistration {
-            register_client: register_client(tools, managed, &cached.credentials, &cached.hasher),
+            register_client: registering(tools, managed, cached),
             delete_client: delete_client(tools, managed, cached),
         }),
         find_client: FindClient { clients: Arc::clone(managed) },
@@ -123,8 +133,21 @@ fn api(
             clients: Arc::clone(managed),
             credentials: cached.credentials.clone(),
             signatures: Arc::clone(&tools.signatures),
+            catalogue: Arc::clone(&cached.catalogue_in_use),
             clock: Arc::clone(&tools.clock),
         },
+        preview_token: PreviewToken {
+            clients: Arc::clone(managed),
+            catalogue: Arc::clone(&cached.catalogue_in_use),
+            clock: Arc::clone(&tools.clock),
+        },
+        read_catalogue: ReadCatalogue { catalogue: Arc::clone(&cached.catalogue) },
+        edit_catalogue: EditCatalogue {
+            catalogue: Arc::clone(&cached.catalogue),
+            in_use: Arc::clone(&cached.catalogue_in_use),
+            clock: Arc::clone(&tools.clock),
+        },
+        catalogue: Arc::clone(&cached.catalogue_in_use),
         change_state: ChangeState {
             clients: Arc::clone(managed),
             tokens: cached.tokens.clone(),
@@ -133,9 +156,14 @@ fn api(
         },
         delete_client: delete_client(tools, managed, cached),
         changes: cached.changes.as_ref().map(|it| {
-            let (credentials, tokens) = (cached.credentials.clone(), cached.tokens.clone());
-            let hasher = &cached.hasher;
-            Changes::new(staging(settings, tools, it, managed, credentials, tokens, hasher))
+            let around = Around {
+                clients: managed,
+                credentials: &cached.credentials,
+                tokens: &cached.tokens,
+                hasher: &cached.hasher,
+                catalogue: &cached.catalogue_in_use,
+            };
+            Changes::new(staging(settings, tools, it, &around))
         }),
         list_secrets: ListSecrets {
             clients: Arc::clone(managed),
@@ -221,6 +249,7 @@ fn dialect(
             authenticate: authenticate.clone(),
             token_info: TokenInfo { accepted_audiences: Vec::new(), ..token_info.clone() },
             signer: Arc::clone(&tools.ring.signer),
+            catalogue: Arc::clone(&cached.catalogue_in_use),
             clock: Arc::clone(&tools.clock),
             algorithm: policy.algorithm,
         },
@@ -236,6 +265,7 @@ fn dialect(
             digester: Arc::clone(&tools.digester),
             entropy: Arc::clone(&tools.entropy),
             last_use: cached.notes.clone(),
+            catalogue: Arc::clone(&cached.catalogue_in_use),
             clock: Arc::clone(&tools.clock),
             policy,
         },
@@ -291,6 +321,7 @@ fn token_policy(
         profile,
         shape,
         reference_style,
+        catalogue_mode: settings.catalogue_mode,
     }
 }
 
@@ -351,6 +382,7 @@ pub(crate) struct Commands {
     pub(crate) rotate_keys: RotateKeys,
     pub(crate) revoke_key: RevokeKey,
     pub(crate) replace_bootstrap_token: ReplaceBootstrapToken,
+    pub(crate) edit_catalogue: EditCatalogue,
     pub(crate) keys: Arc<dyn KeyRepository>,
     pub(crate) rules: RegistrationRules,
     pub(crate) clock: Arc<dyn Clock>,
@@ -369,8 +401,14 @@ impl Commands {
         let clients = Arc::clone(&stores.clients);
         let credentials = Arc::clone(&stores.credentials);
         let hasher = Arc::clone(&tools.hasher);
+        let edit_catalogue = EditCatalogue {
+            catalogue: Arc::clone(&stores.catalogue),
+            in_use: catalogue_in_use(settings),
+            clock: Arc::clone(&tools.clock),
+        };
+        let in_use = &edit_catalogue.in_use;
         Ok(Self {
-            register_client: register_client(&tools, &clients, &credentials, &hasher),
+            register_client: register_client(&tools, &clients, &credentials, &hasher, in_use),
             find_client: FindClient { clients: Arc::clone(&clients) },
             list_clients: ListClients { directory: Arc::clone(&stores.directory) },
             change_state: ChangeState {
@@ -402,10 +440,16 @@ impl Commands {
             },
             keys: Arc::clone(&stores.keys),
             staging: stores.changes.as_ref().map(|it| {
-                let tokens = Arc::clone(&stores.tokens);
-                let credentials = Arc::clone(&credentials);
-                staging(settings, &tools, it, &clients, credentials, tokens, &hasher)
+                let around = Around {
+                    clients: &clients,
+                    credentials: &credentials,
+                    tokens: &stores.tokens,
+                    hasher: &hasher,
+                    catalogue: in_use,
+                };
+                staging(settings, &tools, it, &around)
             }),
+            edit_catalogue,
             directory: Arc::clone(&stores.directory),
             rules: tools.rules,
             clock: tools.clock,
@@ -419,11 +463,22 @@ impl Commands {
     }
 }
 
+/// How requests register clients.
+fn registering(
+    tools: &Tools,
+    clients: &Arc<dyn ClientRepository>,
+    cached: &Cached,
+) -> RegisterClient {
+    let Cached { credentials, hasher, catalogue_in_use, .. } = cached;
+    register_client(tools, clients, credentials, hasher, catalogue_in_use)
+}
+
 fn register_client(
     tools: &Tools,
     clients: &Arc<dyn ClientRepository>,
     credentials: &Arc<dyn CredentialRepository>,
     hasher: &Arc<dyn SecretHasher>,
+    catalogue: &Arc<CatalogueInUse>,
 ) -> RegisterClient {
     RegisterClient {
         clients: Arc::clone(clients),
@@ -432,27 +487,35 @@ fn register_client(
         digester: Arc::clone(&tools.digester),
         signatures: Arc::clone(&tools.signatures),
         entropy: Arc::clone(&tools.entropy),
+        catalogue: Arc::clone(catalogue),
         clock: Arc::clone(&tools.clock),
         unfinished: Arc::default(),
     }
+}
+
+/// What change sets are about.
+struct Around<'a> {
+    clients: &'a Arc<dyn ClientRepository>,
+    credentials: &'a Arc<dyn CredentialRepository>,
+    tokens: &'a Arc<dyn TokenRepository>,
+    hasher: &'a Arc<dyn SecretHasher>,
+    catalogue: &'a Arc<CatalogueInUse>,
 }
 
 fn staging(
     settings: &Settings,
     tools: &Tools,
     changes: &ChangeStores,
-    clients: &Arc<dyn ClientRepository>,
-    credentials: Arc<dyn CredentialRepository>,
-    tokens: Arc<dyn TokenRepository>,
-    hasher: &Arc<dyn SecretHasher>,
+    around: &Around<'_>,
 ) -> Staging {
     Staging {
         sets: Arc::clone(&changes.sets),
         transaction: Arc::clone(&changes.transaction),
-        clients: Arc::clone(clients),
-        credentials,
-        tokens,
-        hasher: Arc::clone(hasher),
+        clients: Arc::clone(around.clients),
+        credentials: Arc::clone(around.credentials),
+        tokens: Arc::clone(around.tokens),
+        catalogue: Arc::clone(around.catalogue),
+        hasher: Arc::clone(around.hasher),
         digester: Arc::clone(&tools.digester),
         signatures: Arc::clone(&tools.signatures),
         entropy: Arc::clone(&tools.entropy),

@@ -53,7 +53,7 @@ pub async fn begins_with_the_unknown(rig: &Rig) {
     .await;
 }
 
-/// Clients, secrets, tokens and keys.
+/// Clients, secrets, tokens, keys and the catalogue.
 pub async fn tells_of_every_kind_of_change(rig: &Rig) {
     let heard = Heard::default();
     let client = || client_id("billing");
@@ -63,6 +63,7 @@ pub async fn tells_of_every_kind_of_change(rig: &Rig) {
         Change::Token(token_id("t1")),
         Change::Tokens(client()),
         Change::Keys,
+        Change::Catalogue,
     ];
 
     following(rig, &heard, async {

@@ -37,6 +37,7 @@
 )]
 
 pub mod bootstrap_repository;
+pub mod catalogue_repository;
 pub mod change_feed;
 pub mod change_set_repository;
 pub mod client_directory;

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::change_set::ChangeSet;
 use domain::port::{
-    ApplyError, ClientRepository, ClientTransaction, ClientWrite, CredentialRepository,
-    InsertClientError, KeyRepository, Known, StoreKeysError, TokenRepository, UpdateClientError,
+    ApplyError, CatalogueRepository, ClientRepository, ClientTransaction, ClientWrite,
+    CredentialRepository, InsertClientError, KeyRepository, Known, StoreCatalogueError,
+    StoreKeysError, TokenRepository, UpdateClientError,
 };
 use domain::{
-    Change, Client, ClientId, Credential, EndingSecret, Fault, KeySet, Revision, SecretHash,
-    SecretId, SecretUse, SigningKey, Timestamp, TokenId,
+    Catalogue, CatalogueEdition, Change, Client, ClientId, Credential, EndingSecret, Fault, KeySet,
+    Revision, SecretHash, SecretId, SecretUse, SigningKey, Timestamp, TokenId,
 };
 
 use crate::News;
@@ -207,5 +208,17 @@ impl KeyRepository for Announced<dyn KeyRepository> {
     async fn store(&self, expected: u64, keys: &[SigningKey]) -> Result<(), StoreKeysError> {
         let _at_end = self.tell_at_end(Change::Keys);
         self.inner.store(expected, keys).await
+    }
+}
+
+#[async_trait]
+impl CatalogueRepository for Announced<dyn CatalogueRepository> {
+    async fn load(&self) -> Result<CatalogueEdition, Fault> {
+        self.inner.load().await
+    }
+
+    async fn store(&self, expected: u64, catalogue: &Catalogue) -> Result<(), StoreCatalogueError> {
+        let _at_end = self.tell_at_end(Change::Catalogue);
+        self.inner.store(expected, catalogue).await
     }
 }

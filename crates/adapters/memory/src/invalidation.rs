@@ -19,6 +19,8 @@ pub struct Invalidation {
     pub tokens: Arc<CachedTokens>,
     /// Woken when the signing keys should be read again.
     pub keys: Arc<Notify>,
+    /// Woken when the catalogue should be read again.
+    pub catalogue: Arc<Notify>,
 }
 
 impl fmt::Debug for Invalidation {
@@ -35,11 +37,13 @@ impl ChangeListener for Invalidation {
             Change::Token(id) => self.tokens.invalidate(id),
             Change::Tokens(id) => self.tokens.invalidate_client(id),
             Change::Keys => self.keys.notify_one(),
+            Change::Catalogue => self.catalogue.notify_one(),
             Change::Unknown => {
                 self.clients.doubt_all();
                 self.credentials.doubt_all();
                 self.tokens.doubt_all();
                 self.keys.notify_one();
+                self.catalogue.notify_one();
             }
         }
     }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use adapter_memory::testing::{Counting, Faulty, ManualClock};
 use adapter_memory::{
     Announced, CacheOptions, CachedClients, CachedCredentials, CachedReferences, CachedTokens,
-    MemoryBootstrap, MemoryChanges, MemoryClients, MemoryCredentials, MemoryKeys,
+    MemoryBootstrap, MemoryCatalogue, MemoryChanges, MemoryClients, MemoryCredentials, MemoryKeys,
     MemoryReferenceTokens, MemoryReplayGuard, MemoryTokenCache, MemoryTokens, News,
 };
 use domain::port::{
-    ChangeAnnouncer as _, ClientRepository, CredentialRepository, KeyRepository, TokenRepository,
+    CatalogueRepository, ChangeAnnouncer as _, ClientRepository, CredentialRepository,
+    KeyRepository, TokenRepository,
 };
 
 fn options() -> CacheOptions {
@@ -104,6 +105,27 @@ mod key_repository {
     contract::key_repository! {
         #[tokio::test]
         fixture() { (MemoryKeys::default(), ()) }
+    }
+}
+
+mod catalogue_repository {
+    use super::*;
+
+    contract::catalogue_repository! {
+        #[tokio::test]
+        fixture() { (MemoryCatalogue::default(), ()) }
+    }
+}
+
+mod announced_catalogue_repository {
+    use super::*;
+
+    contract::catalogue_repository! {
+        #[tokio::test]
+        fixture() {
+            let store: Arc<dyn CatalogueRepository> = Arc::new(MemoryCatalogue::default());
+            (Announced::new(store, Arc::new(News::default())), ())
+        }
     }
 }
 

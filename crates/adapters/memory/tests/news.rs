@@ -52,6 +52,7 @@ impl Node {
                 credentials: Arc::clone(&credentials),
                 tokens: Arc::clone(&tokens),
                 keys: Arc::new(Notify::new()),
+                catalogue: Arc::new(Notify::new()),
             };
             Self { clients, credentials, tokens, news, hears }
         })
@@ -115,6 +116,7 @@ async fn who_missed_something_looks_at_everything_again() {
 
     assert!(there.clients.find(&id).await.unwrap().is_none());
     assert!(there.hears.keys.notified().now_or_never().is_some());
+    assert!(there.hears.catalogue.notified().now_or_never().is_some());
 }
 
 /// Announces nothing until it is told to.

@@ -21,6 +21,7 @@ pub(crate) const REVOKED_CLIENTS: &str = "tokenwright_revoked_clients";
 pub(crate) const USED_ASSERTIONS: &str = "tokenwright_used_assertions";
 pub(crate) const REFERENCE_TOKENS: &str = "tokenwright_reference_tokens";
 pub(crate) const SIGNING_KEYS: &str = "tokenwright_signing_keys";
+pub(crate) const CATALOGUE: &str = "tokenwright_catalogue";
 pub(crate) const BOOTSTRAP: &str = "tokenwright_bootstrap";
 
 /// Every storage port, in one MongoDB database. Cheap to clone: clones share their connections.

@@ -50,7 +50,7 @@ impl CommitChanges {
         draft(&set)?;
         let now = staging.clock.now();
         let known = staging.known(&set.operations).await?;
-        let plan = staging.plan(&set.operations, &known, now);
+        let plan = staging.plan(&set.operations, &known, now)?;
         if !plan.moved.is_empty() {
             return Err(ChangesError::Moved(plan.moved));
         }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use domain::change_set::{ClientAction, ClientOperation, Operation, Transition};
-use domain::{Client, ClientId, ClientState, Revision, Timestamp};
+use domain::{Client, ClientId, ClientState, Fault, Revision, Timestamp};
 
 use super::problems::{DraftProblem, every_problem};
 use super::staging::{Known, Staging};
+use crate::catalogue_in_use::GiftRefusal;
 use crate::client_metadata::{Authority, ClientChanges, InvalidMetadata, NewClient};
 use crate::use_case::register_client::unusable;
 
@@ -31,7 +32,7 @@ impl Staging {
         operations: &[Operation],
         known: &BTreeMap<ClientId, Known>,
         now: Timestamp,
-    ) -> Plan {
+    ) -> Result<Plan, Fault> {
         let mut plan = Plan::default();
         let mut by_client: BTreeMap<&ClientId, OfClient<'_>> = BTreeMap::new();
         for (position, Operation::Client(operation)) in operations.iter().enumerate() {
@@ -50,14 +51,14 @@ impl Staging {
                 plan.problems.push(problem);
                 plan.moved.push(id.clone());
             } else {
-                match self.transition(id, &operations, known, now) {
+                match self.transition(id, &operations, known, now)? {
                     Ok(transition) => plan.transitions.extend(transition),
                     Err(problems) => plan.problems.extend(problems),
                 }
             }
         }
         plan.problems.sort_by_key(|it| it.operation);
-        plan
+        Ok(plan)
     }
 
     /// What becomes of one client; `None` if it stays what it is.
@@ -67,7 +68,7 @@ impl Staging {
         operations: &OfClient<'_>,
         known: &Known,
         now: Timestamp,
-    ) -> Result<Option<Transition>, Vec<DraftProblem>> {
+    ) -> Result<Result<Option<Transition>, Vec<DraftProblem>>, Fault> {
         let before = known.client.clone();
         let mut after = before.clone();
         let mut problems = Vec::new();
@@ -75,7 +76,17 @@ impl Staging {
             let of_member = |error| DraftProblem::of_member(*position, id, error);
             let of_members = |errors: Vec<_>| errors.into_iter().map(of_member).collect::<Vec<_>>();
             match self.acted(id, action, after.as_ref(), known, now) {
-                Ok(acted) => after = acted,
+                Ok(acted) => {
+                    let gifts = acted.as_ref().map_or(Ok(()), |acted| {
+                        self.catalogue.check_gifts(before.as_ref(), acted, now)
+                    });
+                    match gifts {
+                        Ok(()) => (),
+                        Err(GiftRefusal::Invalid(error)) => problems.push(of_member(error)),
+                        Err(GiftRefusal::Fault(fault)) => return Err(fault),
+                    }
+                    after = acted;
+                }
                 Err(Refused::Members(errors)) => problems.extend(of_members(errors)),
                 Err(Refused::Whole(reason)) => {
                     problems.push(DraftProblem::of(*position, id, reason));
@@ -83,10 +94,10 @@ impl Staging {
             }
         }
         if !problems.is_empty() {
-            return Err(problems);
+            return Ok(Err(problems));
         }
         if before == after {
-            return Ok(None);
+            return Ok(Ok(None));
         }
         if let (Some(before), Some(after)) = (&before, &mut after) {
             after.revision = before.revision.next();
@@ -97,7 +108,7 @@ impl Staging {
             Some(_) if !keeps_secrets => known.secrets.clone(),
             Some(_) | None => Vec::new(),
         };
-        Ok(Some(Transition { client: id.clone(), before, after, lost_secrets }))
+        Ok(Ok(Some(Transition { client: id.clone(), before, after, lost_secrets })))
     }
 
     /// What one operation makes of a client.

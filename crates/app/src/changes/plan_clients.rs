@@ -109,7 +109,7 @@ impl PlanClients {
             return Ok(plan);
         }
         let known = self.staging.known(&plan.operations).await?;
-        let planned = self.staging.plan(&plan.operations, &known, self.staging.clock.now());
+        let planned = self.staging.plan(&plan.operations, &known, self.staging.clock.now())?;
         let placed = |problem: DraftProblem| DraftProblem {
             operation: problem.operation.and_then(|it| positions.get(it).copied()),
             ..problem

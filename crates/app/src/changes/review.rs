@@ -37,7 +37,7 @@ impl ReviewChanges {
         let (transitions, problems) = match &set.state {
             ChangeSetState::Draft => {
                 let known = self.staging.known(&set.operations).await?;
-                let plan = self.staging.plan(&set.operations, &known, self.staging.clock.now());
+                let plan = self.staging.plan(&set.operations, &known, self.staging.clock.now())?;
                 (plan.transitions, plan.problems)
             }
             ChangeSetState::Committed(it) | ChangeSetState::RolledBack { commitment: it, .. } => {

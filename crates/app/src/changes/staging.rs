@@ -13,6 +13,7 @@ use domain::{ChangeSetId, Client, ClientId, Credential, Fault, Revision, Timesta
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::problems::DraftProblem;
+use crate::catalogue_in_use::CatalogueInUse;
 use crate::client_metadata::RegistrationRules;
 
 /// How many clients are asked for at a time.
@@ -31,6 +32,8 @@ pub struct Staging {
     pub credentials: Arc<dyn CredentialRepository>,
     /// Which tokens were taken back.
     pub tokens: Arc<dyn TokenRepository>,
+    /// What may be given to clients.
+    pub catalogue: Arc<CatalogueInUse>,
     /// How secrets are hashed.
     pub hasher: Arc<dyn SecretHasher>,
     /// How the right one of several hashes is found.

@@ -12,6 +12,7 @@ use super::authenticate_client::{
     AuthenticateClient, AuthenticateClientError, PresentedCredentials,
 };
 use super::token_info::{TokenInfo, TokenInfoError};
+use crate::catalogue_in_use::CatalogueInUse;
 
 /// Tells an authenticated client what a token says.
 #[derive(Clone)]
@@ -22,6 +23,8 @@ pub struct IntrospectToken {
     pub token_info: TokenInfo,
     /// How an answer is signed.
     pub signer: Arc<dyn TokenSigner>,
+    /// Whether anybody may ask at all.
+    pub catalogue: Arc<CatalogueInUse>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// How an answer is signed, and a token that stands in for a reference whose client has no
@@ -41,6 +44,9 @@ pub struct Introspection {
 /// Why nothing is told.
 #[derive(Debug, thiserror::Error)]
 pub enum IntrospectTokenError {
+    /// Nobody is told anything: the capability is off for the service.
+    #[error("the capability introspection is off for this service")]
+    CapabilityOff,
     /// The caller did not prove who it is.
     #[error(transparent)]
     NotAuthenticated(#[from] AuthenticateClientError),
@@ -63,6 +69,9 @@ impl IntrospectToken {
         credentials: PresentedCredentials,
         raw: &str,
     ) -> Result<Introspection, IntrospectTokenError> {
+        if !self.catalogue.current(self.clock.now())?.is_on(Capability::Introspection) {
+            return Err(IntrospectTokenError::CapabilityOff);
+        }
         let caller = self.authenticate.execute(credentials).await?.client;
         let token = match self.token_info.execute(raw).await {
             Ok(token) => Some(token),

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use domain::port::{Clock, Entropy, LastUse, ReferenceTokenRepository, TokenDigester, TokenSigner};
 use domain::{
-    AccessToken, AccessTokenClaims, CompactJws, Fault, GrantRefusal, GrantRequest, Login,
-    OpaqueToken, ReferenceToken, Scope, SigningAlgorithm, Timestamp, TokenFormat, TokenPolicy,
-    grant,
+    AccessToken, AccessTokenClaims, Capability, CompactJws, Fault, GrantRefusal, GrantRequest,
+    Login, OpaqueToken, ReferenceToken, Scope, SigningAlgorithm, Timestamp, TokenFormat,
+    TokenPolicy, grant,
 };
 
 use super::authenticate_client::{
     AuthenticateClient, AuthenticateClientError, AuthenticatedClient, PresentedCredentials,
 };
+use crate::catalogue_in_use::CatalogueInUse;
 use crate::make;
 
 /// Exchanges client credentials for an access token.
@@ -29,6 +30,8 @@ pub struct IssueToken {
     pub entropy: Arc<dyn Entropy>,
     /// Where logins are noted.
     pub last_use: Arc<dyn LastUse>,
+    /// What is registered.
+    pub catalogue: Arc<CatalogueInUse>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// The choices of the operator, and of the dialect.
@@ -92,13 +95,18 @@ impl IssueToken {
         request: IssueTokenRequest,
     ) -> Result<IssuedToken, IssueTokenError> {
         let IssueTokenRequest { credentials, grant: mut asked } = request;
+        let catalogue = self.catalogue.current(self.clock.now())?;
+        // Of the service, and so nobody need say who they are to hear of it.
+        if !catalogue.is_on(Capability::ClientCredentials) {
+            return Err(GrantRefusal::CapabilityOff.into());
+        }
         let authenticated = self.authenticate.identify(credentials).await?;
         if let Some(assertion) = &authenticated.assertion {
             asked.audience.extend(assertion.requested_audiences.iter().cloned());
             asked.custom_claims = assertion.custom_claims.clone();
         }
         let now = self.clock.now();
-        let grant = grant::decide(&authenticated.client, asked, &self.policy, now)?;
+        let grant = grant::decide(&authenticated.client, asked, &self.policy, &catalogue, now)?;
         self.authenticate.burn(&authenticated).await?;
         let AuthenticatedClient { client, .. } = authenticated;
         let (format, algorithm) = (grant.format, grant.algorithm);

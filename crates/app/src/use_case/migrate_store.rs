@@ -1,5 +1,6 @@
-//! Copies clients and their secrets from one store to another.
+//! Copies clients, their secrets and the catalogue from one store to another.
 
+mod catalogue;
 mod copying;
 mod difference;
 mod report;
@@ -8,13 +9,17 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use domain::port::{
-    ClientDirectory, ClientQuery, ClientRepository, CredentialRepository, TokenDigester,
+    CatalogueRepository, ClientDirectory, ClientQuery, ClientRepository, CredentialRepository,
+    TokenDigester,
 };
 use domain::{Client, ClientId, Fault};
 use futures_util::future::try_join_all;
 
 use difference::{Difference, Sum};
-pub use report::{Fingerprint, MigrationConflict, MigrationReport, Tally, Verification};
+pub use report::{
+    CatalogueCopy, CatalogueOutcome, Fingerprint, MigrationConflict, MigrationReport, Tally,
+    Verification,
+};
 
 /// How many clients are read at once.
 const PAGE: usize = 200;
@@ -30,10 +35,12 @@ pub struct ClientStores {
     pub directory: Arc<dyn ClientDirectory>,
     /// Their secrets.
     pub credentials: Arc<dyn CredentialRepository>,
+    /// What is registered at the service.
+    pub catalogue: Arc<dyn CatalogueRepository>,
 }
 
-/// Copies clients and their secrets from one store to another: ids, hashes, and everything that
-/// decides.
+/// Copies clients, their secrets and the catalogue from one store to another: ids, hashes, and
+/// everything that decides.
 ///
 /// It can be broken off and begun again, on stores in use: what is there already, and the same, is
 /// passed over. What is there and differs is named, and left as it is unless the mode says
@@ -67,7 +74,8 @@ impl MigrateStore {
     /// Any [`Fault`]: then a part may have been copied, and the next run goes on from there.
     #[tracing::instrument(level = "debug", name = "migrate_store", skip_all)]
     pub async fn execute(&self, mode: MigrationMode) -> Result<MigrationReport, Fault> {
-        let mut report = MigrationReport::default();
+        let catalogue = self.catalogue(mode).await?;
+        let mut report = MigrationReport { catalogue, ..MigrationReport::default() };
         let mut ids = HashSet::new();
         let mut after = None;
         while let Some(page) = page(&self.from, &mut after).await? {
@@ -82,6 +90,7 @@ impl MigrateStore {
         report.extras = self.extras(&ids).await?;
         if !mode.is_dry_run {
             self.verify(&mut report).await?;
+            self.verify_catalogue(&mut report.catalogue).await?;
         }
         Ok(report)
     }

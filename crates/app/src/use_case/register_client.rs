@@ -9,6 +9,7 @@ use domain::port::{
 use domain::{Client, ClientSecret, ClientState, Fault};
 
 use super::undo_registrations::{UndoRegistrations, Unfinished};
+use crate::catalogue_in_use::{CatalogueInUse, GiftRefusal};
 use crate::client_metadata::{InvalidMetadata, NewClient};
 use crate::make;
 
@@ -27,6 +28,8 @@ pub struct RegisterClient {
     pub signatures: Arc<dyn SignatureVerifier>,
     /// Where ids and secrets come from.
     pub entropy: Arc<dyn Entropy>,
+    /// What is registered, and so may be given to it.
+    pub catalogue: Arc<CatalogueInUse>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Which registrations failed halfway.
@@ -60,6 +63,15 @@ pub enum RegisterClientError {
     /// See [`Fault`].
     #[error(transparent)]
     Fault(#[from] Fault),
+}
+
+impl From<GiftRefusal> for RegisterClientError {
+    fn from(refusal: GiftRefusal) -> Self {
+        match refusal {
+            GiftRefusal::Invalid(error) => Self::Invalid(error),
+            GiftRefusal::Fault(fault) => Self::Fault(fault),
+        }
+    }
 }
 
 impl RegisterClient {
@@ -119,6 +131,7 @@ impl RegisterClient {
         if let Some(key) = client.keys.iter().find(|key| !self.signatures.is_usable(key)) {
             return Err(unusable(key).into());
         }
+        self.catalogue.check_gifts(None, &client, now)?;
         let secret = if client.authentication.uses_secret() {
             let secret = make::client_secret(self.entropy.as_ref())?;
             let hash = self.hasher.hash(&secret).await?;

@@ -6,6 +6,7 @@ use domain::port::{self, ClientRepository, Clock, CredentialRepository, Signatur
 use domain::{Client, ClientId, Fault, Revision};
 
 use super::register_client::{not_kept, unusable};
+use crate::catalogue_in_use::{CatalogueInUse, GiftRefusal};
 use crate::client_metadata::{ClientChanges, InvalidMetadata};
 
 /// Changes a client.
@@ -17,6 +18,8 @@ pub struct UpdateClient {
     pub credentials: Arc<dyn CredentialRepository>,
     /// Whether a key can be used at all.
     pub signatures: Arc<dyn SignatureVerifier>,
+    /// What is registered, and so may be given to it.
+    pub catalogue: Arc<CatalogueInUse>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
@@ -49,6 +52,15 @@ impl From<port::UpdateClientError> for UpdateClientError {
     }
 }
 
+impl From<GiftRefusal> for UpdateClientError {
+    fn from(refusal: GiftRefusal) -> Self {
+        match refusal {
+            GiftRefusal::Invalid(error) => Self::Invalid(error),
+            GiftRefusal::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
 impl UpdateClient {
     /// Runs the use-case: changes the client if its revision is one of `expected`; `None` stands
     /// for whatever revision it has. A client that goes over to keys loses its secrets: none of
@@ -64,18 +76,21 @@ impl UpdateClient {
         changes: ClientChanges,
         expected: Option<&[Revision]>,
     ) -> Result<Client, UpdateClientError> {
-        let mut client = self.clients.find(id).await?.ok_or(UpdateClientError::Unknown)?;
-        if expected.is_some_and(|it| !it.contains(&client.revision)) {
+        let before = self.clients.find(id).await?.ok_or(UpdateClientError::Unknown)?;
+        if expected.is_some_and(|it| !it.contains(&before.revision)) {
             return Err(UpdateClientError::Conflict);
         }
-        changes.check(&client)?;
-        let stored = client.revision;
+        changes.check(&before)?;
+        let stored = before.revision;
+        let mut client = before.clone();
         changes.apply(&mut client);
+        let now = self.clock.now();
+        self.catalogue.check_gifts(Some(&before), &client, now)?;
         if let Some(key) = client.keys.iter().find(|key| !self.signatures.is_usable(key)) {
             return Err(unusable(key).into());
         }
         client.revision = stored.next();
-        client.updated_at = self.clock.now();
+        client.updated_at = now;
         self.clients.update(&client, stored).await?;
         if !client.authentication.uses_secret() {
             self.credentials.remove_all(id).await?;

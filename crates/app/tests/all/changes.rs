@@ -66,9 +66,13 @@ impl ClientTransaction for Unreliable {
 
 impl Stage {
     fn new() -> Self {
+        Self::in_house(House::new())
+    }
+
+    fn in_house(house: House) -> Self {
         let store: Arc<MemoryClients> = Arc::default();
         Self {
-            house: House { clients: Arc::new(Faulty::new(store.clone())), ..House::new() },
+            house: House { clients: Arc::new(Faulty::new(store.clone())), ..house },
             sets: Arc::new(Faulty::new(store.clone())),
             transaction: Arc::new(Unreliable { store, mood: AtomicU8::new(FINE) }),
         }
@@ -82,6 +86,7 @@ impl Stage {
             clients: house.clients.clone(),
             credentials: house.credentials.clone(),
             tokens: house.tokens.clone(),
+            catalogue: house.catalogue_in_use.clone(),
             hasher: house.hasher.clone(),
             digester: Arc::new(PlainDigester),
             signatures: Arc::new(PlainSigner),
@@ -757,6 +762,27 @@ async fn t47_a_draft_can_name_a_client_only_by_what_an_operator_may_set() {
     let secret = json!([change(&id, &json!({"client_secret": "hunter2"}))]);
     let refused = stage.draft(secret).await.unwrap_err();
     assert!(!format!("{refused} {refused:?}").contains("hunter2"));
+}
+
+/// What is registered decides here as it does for a single client; what a client has, it keeps.
+#[tokio::test]
+async fn t31_a_change_set_gives_nothing_that_is_not_registered() {
+    let stage = Stage::in_house(House::strict());
+    let registered = json!({"capabilities": ["client_credentials"], "scopes": [{"name": "a"}, {"name": "b"}], "resources": []});
+    stage.house.register_all(registered).await.unwrap();
+    let (id, _) = stage.client().await;
+    let operations = json!([
+        {"op": "create_client", "client_id": "new", "client": {"client_name": "n", "scope": "a c"}},
+        change(&id, &json!({"audience": ["stock"]})),
+    ]);
+
+    let set = stage.draft(operations).await.unwrap();
+    let problems = stage.review(&set).await.problems;
+
+    let named: Vec<_> = problems.iter().map(|it| (it.operation, it.member.as_deref())).collect();
+    assert_eq!(named, [(Some(0), Some("scope")), (Some(1), Some("audience"))], "{problems:?}");
+    assert!(matches!(stage.commit(&set).await, Err(ChangesError::Invalid(it)) if it == problems));
+    stage.change(json!([change(&id, &json!({"client_name": "renamed"}))])).await;
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@
 mod support;
 
 mod authentication;
+mod catalogue;
 mod changes;
 mod clients;
 mod introspection;

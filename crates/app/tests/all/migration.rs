@@ -1,10 +1,12 @@
 //! Clients and their secrets move from one store to another.
 
+mod catalogue;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use adapter_memory::testing::{Faulty, PlainDigester};
-use adapter_memory::{MemoryClients, MemoryCredentials};
+use adapter_memory::{MemoryCatalogue, MemoryClients, MemoryCredentials};
 use app::{ClientStores, MigrateStore, MigrationMode, MigrationReport, Tally};
 use async_trait::async_trait;
 use domain::port::{
@@ -27,6 +29,7 @@ const fn dry(mode: MigrationMode) -> MigrationMode {
 struct Side {
     clients: Arc<Faulty<MemoryClients>>,
     credentials: Arc<Faulty<MemoryCredentials>>,
+    catalogue: Arc<MemoryCatalogue>,
 }
 
 impl Side {
@@ -34,6 +37,7 @@ impl Side {
         Self {
             clients: Arc::new(Faulty::new(Arc::new(MemoryClients::default()))),
             credentials: Arc::new(Faulty::new(Arc::new(MemoryCredentials::default()))),
+            catalogue: Arc::default(),
         }
     }
 
@@ -42,6 +46,7 @@ impl Side {
             clients: self.clients.clone(),
             directory: self.clients.clone(),
             credentials: self.credentials.clone(),
+            catalogue: self.catalogue.clone(),
         }
     }
 

@@ -190,6 +190,7 @@ async fn nothing_half_made_stays_behind() {
             digester: Arc::new(PlainDigester),
             signatures: Arc::new(PlainSigner),
             entropy: Arc::new(SeededEntropy::new(7)),
+            catalogue: house.catalogue_in_use.clone(),
             clock: house.clock.clone(),
             unfinished: Arc::default(),
         };

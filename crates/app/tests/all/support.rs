@@ -1,5 +1,7 @@
 //! Everything the use-cases need, in memory, on a clock that stands still.
 
+mod catalogue;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -7,22 +9,24 @@ use adapter_memory::testing::{
     Faulty, ManualClock, PlainDigester, PlainHasher, PlainSigner, SeededEntropy,
 };
 use adapter_memory::{
-    MemoryBootstrap, MemoryClients, MemoryCredentials, MemoryReferenceTokens, MemoryReplayGuard,
-    MemoryTokens,
+    MemoryBootstrap, MemoryCatalogue, MemoryClients, MemoryCredentials, MemoryReferenceTokens,
+    MemoryReplayGuard, MemoryTokens,
 };
 use app::{
-    AddSecret, AuthenticateClient, Authority, ChangeState, DeleteClient, IntrospectToken,
-    IssueToken, IssueTokenError, IssueTokenRequest, IssuedToken, NewClient, PresentedCredentials,
-    PresentedSecret, RegisterClient, RegisterClientError, RegisteredClient, RegistrationRules,
-    RevokeToken, TokenInfo, UndoRegistrations, Unfinished, UpdateClient,
+    AddSecret, AuthenticateClient, Authority, CatalogueInUse, ChangeState, DeleteClient,
+    IntrospectToken, IssueToken, IssueTokenError, IssueTokenRequest, IssuedToken, NewClient,
+    PresentedCredentials, PresentedSecret, RegisterClient, RegisterClientError, RegisteredClient,
+    RegistrationRules, RevokeToken, TokenInfo, UndoRegistrations, Unfinished, UpdateClient,
 };
 use domain::port::{Clock as _, LastUse};
 use domain::{
-    AssertionPolicy, AuthenticationMethod, ClaimsShape, ClientSecret, DefaultAudience,
-    GrantRequest, Issuer, Login, ReferenceStyle, SecretUse, SigningAlgorithm, TokenFormat,
-    TokenPolicy, TokenProfile,
+    AssertionPolicy, AuthenticationMethod, CatalogueMode, ClaimsShape, ClientSecret,
+    DefaultAudience, GrantRequest, Issuer, Login, ReferenceStyle, SecretUse, SigningAlgorithm,
+    TokenFormat, TokenPolicy, TokenProfile,
 };
 use serde_json::{Value, json};
+
+pub(crate) use catalogue::CATALOGUE_GOOD_FOR;
 
 /// How long tokens live here.
 pub(crate) const LIFETIME: Duration = Duration::from_mins(5);
@@ -52,6 +56,9 @@ pub(crate) struct House {
     pub(crate) replay: Arc<Faulty<MemoryReplayGuard>>,
     pub(crate) references: Arc<MemoryReferenceTokens>,
     pub(crate) unfinished: Arc<Unfinished>,
+    pub(crate) catalogue: Arc<Faulty<MemoryCatalogue>>,
+    pub(crate) catalogue_in_use: Arc<CatalogueInUse>,
+    pub(crate) catalogue_mode: CatalogueMode,
     pub(crate) bootstrap: Arc<MemoryBootstrap>,
     pub(crate) hasher: Arc<PlainHasher>,
     pub(crate) clock: Arc<ManualClock>,
@@ -90,6 +97,9 @@ impl House {
             replay: Arc::new(Faulty::new(Arc::new(MemoryReplayGuard::default()))),
             references: Arc::new(MemoryReferenceTokens::new(clock.clone())),
             unfinished: Arc::default(),
+            catalogue: Arc::new(Faulty::new(Arc::new(MemoryCatalogue::default()))),
+            catalogue_in_use: Self::in_use(CatalogueMode::Open, &clock),
+            catalogue_mode: CatalogueMode::Open,
             bootstrap: Arc::new(MemoryBootstrap::default()),
             hasher: Arc::new(PlainHasher::default()),
             clock,
@@ -128,18 +138,24 @@ impl House {
             entropy: self.entropy.clone(),
             last_use: self.notebook.clone(),
             clock: self.clock.clone(),
-            policy: TokenPolicy {
-                issuer: issuer(),
-                lifetime: LIFETIME,
-                longest_lifetime: Duration::from_hours(24 * 7),
-                algorithm: SigningAlgorithm::Rs256,
-                is_audience_required: self.is_audience_required,
-                default_audience: DefaultAudience::Nobody,
-                format: TokenFormat::Jwt,
-                profile: TokenProfile::Jwt,
-                shape: ClaimsShape::MIA,
-                reference_style: ReferenceStyle::Prefixed,
-            },
+            catalogue: self.catalogue_in_use.clone(),
+            policy: self.policy(),
+        }
+    }
+
+    pub(crate) fn policy(&self) -> TokenPolicy {
+        TokenPolicy {
+            issuer: issuer(),
+            lifetime: LIFETIME,
+            longest_lifetime: Duration::from_hours(24 * 7),
+            algorithm: SigningAlgorithm::Rs256,
+            is_audience_required: self.is_audience_required,
+            default_audience: DefaultAudience::Nobody,
+            format: TokenFormat::Jwt,
+            profile: TokenProfile::Jwt,
+            shape: ClaimsShape::MIA,
+            reference_style: ReferenceStyle::Prefixed,
+            catalogue_mode: self.catalogue_mode,
         }
     }
 
@@ -157,6 +173,7 @@ impl House {
             authenticate: self.authenticate(),
             token_info: self.token_info(),
             signer: Arc::new(PlainSigner),
+            catalogue: self.catalogue_in_use.clone(),
             clock: self.clock.clone(),
             algorithm: SigningAlgorithm::Rs256,
         }
@@ -191,6 +208,7 @@ impl House {
             digester: Arc::new(PlainDigester),
             signatures: Arc::new(PlainSigner),
             entropy: self.entropy.clone(),
+            catalogue: self.catalogue_in_use.clone(),
             clock: self.clock.clone(),
             unfinished: self.unfinished.clone(),
         }
@@ -210,6 +228,7 @@ impl House {
             clients: self.clients.clone(),
             credentials: self.credentials.clone(),
             signatures: Arc::new(PlainSigner),
+            catalogue: self.catalogue_in_use.clone(),
             clock: self.clock.clone(),
         }
     }

@@ -11,6 +11,7 @@
 //! - its promises are written as doc comments here and as cases in `contract`.
 
 mod bootstrap_repository;
+mod catalogue_repository;
 mod change_feed;
 mod change_set_repository;
 mod client_repository;
@@ -32,6 +33,7 @@ mod token_signer;
 mod token_verifier;
 
 pub use bootstrap_repository::BootstrapRepository;
+pub use catalogue_repository::{CatalogueRepository, StoreCatalogueError};
 pub use change_feed::{ChangeAnnouncer, ChangeFeed, ChangeListener};
 pub use change_set_repository::{ChangeSetPage, ChangeSetQuery, ChangeSetRepository};
 pub use client_repository::{

@@ -67,7 +67,7 @@ async fn apply(
     commands: &Commands,
     output: &Output,
 ) -> Result<(), CommandError> {
-    let staging = staging(commands)?;
+    let staging = staging(commands).await?;
     let pruning = if arguments.prune { Pruning::Yes } else { Pruning::No };
     let directory = commands.directory.clone();
     let planner = PlanClients { staging: staging.clone(), directory };

@@ -44,7 +44,7 @@ pub(crate) async fn run(
     output: &Output,
 ) -> Result<(), CommandError> {
     let commands = Commands::open(settings).await?;
-    let outcome = carry_out(command, staging(&commands)?, output).await;
+    let outcome = carry_out(command, staging(&commands).await?, output).await;
     commands.announce().await;
     outcome
 }
@@ -84,7 +84,9 @@ async fn carry_out(
 }
 
 /// What change sets need, where there is such a thing.
-pub(super) fn staging(commands: &Commands) -> Result<Staging, CommandError> {
+pub(super) async fn staging(commands: &Commands) -> Result<Staging, CommandError> {
+    // What is not registered is not given.
+    commands.edit_catalogue.refresh().execute().await?;
     commands.staging.clone().ok_or_else(|| {
         CommandError::Refused(
             "clients are kept in a crud-service, which changes one document at a time: there are \

@@ -168,6 +168,8 @@ async fn create(it: Create, commands: &Commands, output: &Output) -> Result<(), 
         object.insert("public_key".to_owned(), Value::Object(jwk));
     }
     let new = NewClient::parse(object, Authority::Management, &commands.rules).map_err(refused)?;
+    // What is registered may decide what can be given to it.
+    commands.edit_catalogue.refresh().execute().await?;
     let made = commands.register_client.execute(new).await.map_err(refused)?;
     let mut document = json!({"client_id": made.client.id.as_str()});
     let mut lines = vec![format!("client_id      {}", made.client.id)];

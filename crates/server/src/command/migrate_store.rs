@@ -4,7 +4,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use app::{ClientStores, Fingerprint, MigrateStore, MigrationMode, MigrationReport, Tally};
+use app::{
+    CatalogueCopy, CatalogueOutcome, ClientStores, Fingerprint, MigrateStore, MigrationMode,
+    MigrationReport, Tally,
+};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -220,6 +223,7 @@ fn stores(stores: &Stores) -> ClientStores {
         clients: Arc::clone(&stores.clients),
         directory: Arc::clone(&stores.directory),
         credentials: Arc::clone(&stores.credentials),
+        catalogue: Arc::clone(&stores.catalogue),
     }
 }
 
@@ -241,6 +245,12 @@ fn document(report: &MigrationReport, mode: MigrationMode, empty: &[&str]) -> Va
         "clients": tally(report.clients),
         "secrets": tally(report.secrets),
         "removed_secrets": report.removed_secrets,
+        "catalogue": {
+            "scopes": report.catalogue.scopes,
+            "resources": report.catalogue.resources,
+            "outcome": outcome(report.catalogue.outcome),
+            "differences": report.catalogue.differences,
+        },
         "conflicts": report.conflicts.iter().map(conflict).collect::<Vec<_>>(),
         "only_in_target": report.extras.iter().map(domain::ClientId::as_str).collect::<Vec<_>>(),
         "taken_as_empty": empty,
@@ -266,6 +276,7 @@ fn lines(report: &MigrationReport, mode: MigrationMode, empty: &[&str]) -> Vec<S
     if report.removed_secrets != 0 {
         lines.push(format!("secrets  {} {removed}: only in the target", report.removed_secrets));
     }
+    lines.extend(catalogue(&report.catalogue, mode));
     for store in empty {
         lines.push(format!("{store} has no schema of this release: taken as empty"));
     }
@@ -280,6 +291,34 @@ fn lines(report: &MigrationReport, mode: MigrationMode, empty: &[&str]) -> Vec<S
         lines.push(format!("target   {}", side(&it.target)));
         lines.push(if it.is_equal() { "both are the same" } else { "they differ" }.to_owned());
     }
+    lines
+}
+
+/// What became of the catalogue, in a word for machines.
+const fn outcome(outcome: CatalogueOutcome) -> &'static str {
+    match outcome {
+        CatalogueOutcome::Nothing => "nothing",
+        CatalogueOutcome::Present => "present",
+        CatalogueOutcome::Copied => "copied",
+        CatalogueOutcome::Overwritten => "overwritten",
+        CatalogueOutcome::Differs => "differs",
+    }
+}
+
+/// And in lines for people. A source without a catalogue is not worth one.
+fn catalogue(copy: &CatalogueCopy, mode: MigrationMode) -> Vec<String> {
+    let what = match (copy.outcome, mode.is_dry_run) {
+        (CatalogueOutcome::Nothing, _) => return Vec::new(),
+        (CatalogueOutcome::Present, _) => "there already",
+        (CatalogueOutcome::Copied, true) => "to copy",
+        (CatalogueOutcome::Copied, false) => "copied",
+        (CatalogueOutcome::Overwritten, true) => "to overwrite",
+        (CatalogueOutcome::Overwritten, false) => "overwritten",
+        (CatalogueOutcome::Differs, _) => "not as in the source, and left as it is",
+    };
+    let CatalogueCopy { scopes, resources, .. } = copy;
+    let mut lines = vec![format!("catalogue  {scopes} scopes, {resources} resources, {what}")];
+    lines.extend(copy.differences.iter().take(NAMED).map(|it| format!("  {it}")));
     lines
 }
 

@@ -2,6 +2,7 @@
 
 mod apply;
 mod bootstrap_token;
+mod catalogue;
 mod changes;
 mod check;
 mod client;
@@ -66,12 +67,15 @@ enum Command {
     /// Manages change sets: what was, or will be, changed at once.
     #[command(subcommand)]
     Changes(changes::Changes),
+    /// Manages capabilities, scopes and resources.
+    #[command(subcommand)]
+    Catalogue(catalogue::CatalogueCommand),
     /// Manages signing keys.
     #[command(subcommand)]
     Keys(keys::Keys),
     /// Brings the stores to the newest schema, and says which that is.
     Migrate,
-    /// Copies clients and their secrets from one store to another.
+    /// Copies clients, their secrets and the catalogue from one store to another.
     ///
     /// Both are reached as the configuration says: at its URLs, and sqlite in the data directory.
     /// Stop registrations at the source first. It can be broken off, and run again: what is there
@@ -149,6 +153,7 @@ fn carry_out(command: Command, settings: Settings, output: &Output) -> Result<()
             Command::Client(command) => client::run(command, &settings, output).await,
             Command::Apply(it) => apply::run(it, &settings, output).await,
             Command::Changes(command) => changes::run(command, &settings, output).await,
+            Command::Catalogue(command) => catalogue::run(command, &settings, output).await,
             Command::Keys(command) => keys::run(command, &settings, output).await,
             Command::Migrate => migrate::run(&settings, output).await,
             Command::MigrateStore(it) => migrate_store::run(it, &settings, output).await,

@@ -47,6 +47,16 @@ pub(crate) struct Paths {
 }
 
 impl DialectName {
+    /// What the settings call it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Mia => "mia",
+            Self::Curity => "curity",
+            Self::IdService => "idservice",
+        }
+    }
+
     /// Where its endpoints are. What a dialect has no path of its own for is at the standard one.
     pub(crate) const fn paths(self) -> Paths {
         let standard = Paths {

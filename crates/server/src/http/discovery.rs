@@ -3,7 +3,7 @@
 
 use actix_web::http::header::{CACHE_CONTROL, ContentType};
 use actix_web::{HttpRequest, HttpResponse, web};
-use domain::JsonObject;
+use domain::{Capability, JsonObject};
 use serde_json::{Value, json};
 
 use super::dialect::{Dialect, DialectName};
@@ -60,6 +60,8 @@ pub(crate) fn base(request: &HttpRequest, discovery: &Discovery) -> String {
 
 fn document(api: &Api, base: &str, name: DialectName) -> HttpResponse {
     let discovery = &api.discovery;
+    // Documents are for others to keep, and decide nothing.
+    let catalogue = api.catalogue.last_known();
     let at = |path: &str| format!("{base}{}{path}", discovery.prefix);
     let is_spoken = |name| api.dialects.get(name).is_some();
     let algorithms: Vec<_> = discovery.algorithms.iter().map(|it| it.name()).collect();
@@ -80,12 +82,18 @@ fn document(api: &Api, base: &str, name: DialectName) -> HttpResponse {
     endpoint("token", paths.token);
     endpoint("revocation", paths.revoke);
     // The vendor's service has none of its own: it is there where the standard dialect is spoken.
-    if name != DialectName::Mia || is_spoken(DialectName::Standard) {
+    let has_introspection = name != DialectName::Mia || is_spoken(DialectName::Standard);
+    if has_introspection && catalogue.is_on(Capability::Introspection) {
         endpoint("introspection", paths.introspect);
     }
     set("issuer", discovery.issuer.as_str().into());
     set("jwks_uri", at(paths.jwks).into());
-    set("grant_types_supported", json!(["client_credentials"]));
+    let grants = catalogue.is_on(Capability::ClientCredentials).then_some("client_credentials");
+    set("grant_types_supported", json!(grants.as_slice()));
+    let scopes: Vec<_> = catalogue.scopes().map(|it| it.name.as_str()).collect();
+    if !scopes.is_empty() {
+        set("scopes_supported", json!(scopes));
+    }
     set("response_types_supported", json!([]));
     set("subject_types_supported", json!(["public"]));
     set("id_token_signing_alg_values_supported", json!(algorithms));

@@ -9,11 +9,11 @@ use actix_web::http::header::{ALLOW, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICAT
 use actix_web::{HttpResponse, ResponseError};
 use app::{
     AddSecretError, AuthenticateClientError, AuthorizeManagementError, ChangeStateError,
-    DeleteClientError, IntrospectTokenError, InvalidMetadata, IssueTokenError, RegisterClientError,
-    RevokeTokenError, TokenInfoError, UpdateClientError,
+    DeleteClientError, EditCatalogueError, IntrospectTokenError, InvalidMetadata, IssueTokenError,
+    PreviewTokenError, RegisterClientError, RevokeTokenError, TokenInfoError, UpdateClientError,
 };
 use domain::management::ManagementRight;
-use domain::{Fault, FaultKind, GrantRefusal, JsonObject};
+use domain::{Fault, FaultKind, GrantRefusal, InvalidCatalogue, JsonObject};
 use serde::Serialize;
 
 /// The `error` member, which decides the status.
@@ -220,6 +220,11 @@ impl ApiError {
         self.code
     }
 
+    /// What the caller is told of why.
+    pub(crate) fn description(&self) -> &str {
+        &self.description
+    }
+
     /// Why, for the log.
     pub(crate) fn fault(&self) -> Option<&Fault> {
         self.fault.as_ref()
@@ -268,8 +273,13 @@ impl From<IssueTokenError> for ApiError {
                 // Disabled since it authenticated: nobody learns more than a moment before.
                 GrantRefusal::ClientDisabled => AuthenticateClientError::Failed.into(),
                 GrantRefusal::CapabilityMissing => refused(ErrorCode::UnauthorizedClient, refusal),
-                GrantRefusal::ScopeExceeded => refused(ErrorCode::InvalidScope, refusal),
-                GrantRefusal::AudienceNotAllowed => refused(ErrorCode::InvalidTarget, refusal),
+                GrantRefusal::CapabilityOff => refused(ErrorCode::UnsupportedGrantType, refusal),
+                GrantRefusal::ScopeExceeded
+                | GrantRefusal::ScopeNotRegistered
+                | GrantRefusal::ScopeNotTaken => refused(ErrorCode::InvalidScope, refusal),
+                GrantRefusal::AudienceNotAllowed | GrantRefusal::AudienceNotRegistered => {
+                    refused(ErrorCode::InvalidTarget, refusal)
+                }
                 GrantRefusal::AudienceMissing => refused(ErrorCode::InvalidRequest, refusal),
                 GrantRefusal::CustomClaimNotAllowed => {
                     refused(ErrorCode::InvalidAssertion, refusal)
@@ -295,7 +305,38 @@ impl From<IntrospectTokenError> for ApiError {
     fn from(error: IntrospectTokenError) -> Self {
         match error {
             IntrospectTokenError::NotAuthenticated(error) => error.into(),
+            // As an endpoint that is not there.
+            IntrospectTokenError::CapabilityOff => {
+                Self::with_text(ErrorCode::NotFound, &error.to_string())
+            }
             IntrospectTokenError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<InvalidCatalogue> for ApiError {
+    fn from(error: InvalidCatalogue) -> Self {
+        Self::with_text(ErrorCode::InvalidRequest, &error.to_string())
+    }
+}
+
+impl From<EditCatalogueError> for ApiError {
+    fn from(error: EditCatalogueError) -> Self {
+        let text = error.to_string();
+        match error {
+            EditCatalogueError::Unknown => Self::with_text(ErrorCode::NotFound, &text),
+            EditCatalogueError::Unexpected => Self::with_text(ErrorCode::PreconditionFailed, &text),
+            EditCatalogueError::Invalid(error) => error.into(),
+            EditCatalogueError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<PreviewTokenError> for ApiError {
+    fn from(error: PreviewTokenError) -> Self {
+        match error {
+            PreviewTokenError::Unknown => unknown_client(),
+            PreviewTokenError::Fault(fault) => fault.into(),
         }
     }
 }

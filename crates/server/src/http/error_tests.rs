@@ -81,18 +81,26 @@ fn authentication() -> Vec<AuthenticateClientError> {
 fn grants() -> Vec<GrantRefusal> {
     let every = vec![
         GrantRefusal::ClientDisabled,
+        GrantRefusal::CapabilityOff,
         GrantRefusal::CapabilityMissing,
         GrantRefusal::ScopeExceeded,
+        GrantRefusal::ScopeNotRegistered,
+        GrantRefusal::ScopeNotTaken,
         GrantRefusal::AudienceNotAllowed,
+        GrantRefusal::AudienceNotRegistered,
         GrantRefusal::AudienceMissing,
         GrantRefusal::CustomClaimNotAllowed,
     ];
     for refusal in &every {
         match refusal {
             GrantRefusal::ClientDisabled
+            | GrantRefusal::CapabilityOff
             | GrantRefusal::CapabilityMissing
             | GrantRefusal::ScopeExceeded
+            | GrantRefusal::ScopeNotRegistered
+            | GrantRefusal::ScopeNotTaken
             | GrantRefusal::AudienceNotAllowed
+            | GrantRefusal::AudienceNotRegistered
             | GrantRefusal::AudienceMissing
             | GrantRefusal::CustomClaimNotAllowed => (),
         }
@@ -147,6 +155,8 @@ fn tells_every_error_as_the_specs_want() {
     ] {
         table.push(row(TokenInfoError::Inactive(inactive)));
     }
+    table.push("# introspect_token".to_owned());
+    table.push(row(IntrospectTokenError::CapabilityOff));
     table.push("# revoke_token".to_owned());
     table.push(row(RevokeTokenError::NotYours));
     table.push(row(RevokeTokenError::Unnamed));
@@ -180,6 +190,15 @@ fn tells_every_error_as_the_specs_want() {
     table.push(row(StoreKeysError::ReadOnly));
     table.push("# changes".to_owned());
     table.extend(changes().into_iter().map(row));
+    table.push("# the catalogue".to_owned());
+    let catalogue = || InvalidCatalogue {
+        place: "resources[1].scopes".to_owned(),
+        reason: "is \"wrong\"\n".to_owned(),
+    };
+    table.push(row(EditCatalogueError::Unknown));
+    table.push(row(EditCatalogueError::Unexpected));
+    table.push(row(EditCatalogueError::Invalid(catalogue())));
+    table.push(row(PreviewTokenError::Unknown));
     table.push("# the web".to_owned());
     table.push(row(ApiError::method_not_allowed("POST")));
     table.push(row(ApiError::too_many_requests(30)));

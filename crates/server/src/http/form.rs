@@ -46,6 +46,11 @@ impl Form {
         Ok(Self(parameters))
     }
 
+    /// Parameters that were read elsewhere.
+    pub(crate) fn of(parameters: Vec<(String, String)>) -> Self {
+        Self(parameters)
+    }
+
     /// The value of a parameter, unless it is empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.all(name).next()

@@ -4,6 +4,7 @@
 mod bearer;
 mod body;
 mod carried;
+mod catalogue;
 mod changes;
 mod client_authentication;
 mod clients;
@@ -17,6 +18,7 @@ mod introspect;
 mod jwks;
 mod keys;
 mod observe;
+mod preview;
 mod register;
 mod registration;
 mod revoke;
@@ -38,9 +40,10 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{Handler, Resource, Responder, Route, guard};
 use app::{
-    AddSecret, AuthorizeManagement, ChangeState, DeleteClient, FindClient, ListClients,
-    ListSecrets, ManageRegistration, RefreshKeys, RegisterClient, RegistrationRules, RevokeKey,
-    RevokeSecret, RotateKeys, RotateSecret, TokenInfo, UpdateClient,
+    AddSecret, AuthorizeManagement, CatalogueInUse, ChangeState, DeleteClient, EditCatalogue,
+    FindClient, ListClients, ListSecrets, ManageRegistration, PreviewToken, ReadCatalogue,
+    RefreshKeys, RegisterClient, RegistrationRules, RevokeKey, RevokeSecret, RotateKeys,
+    RotateSecret, TokenInfo, UpdateClient,
 };
 use domain::port::{Clock, KeyRepository, TokenDigester};
 use domain::{Issuer, SigningAlgorithm, TokenDigest};
@@ -75,6 +78,11 @@ pub(crate) struct Api {
     pub(crate) add_secret: AddSecret,
     pub(crate) rotate_secret: RotateSecret,
     pub(crate) revoke_secret: RevokeSecret,
+    pub(crate) preview_token: PreviewToken,
+    pub(crate) read_catalogue: ReadCatalogue,
+    pub(crate) edit_catalogue: EditCatalogue,
+    /// What this node goes by.
+    pub(crate) catalogue: Arc<CatalogueInUse>,
     pub(crate) authorize_management: AuthorizeManagement,
     pub(crate) rules: RegistrationRules,
     pub(crate) registration: RegistrationAccess,
@@ -181,9 +189,11 @@ pub(crate) fn routes(prefix: &str, dialects: &Dialects) -> impl FnOnce(&mut Serv
                     .service(get("/documentation/json", documentation::openapi))
                     .service(get("/documentation", documentation::page))
                     .service(get("/documentation/{file}", documentation::asset))
+                    .service(preview::route())
                     .service(clients::routes())
                     .service(keys::routes())
                     .service(changes::routes())
+                    .configure(catalogue::routes)
                     .default_service(web::to(unknown_path)),
             )
             .default_service(web::to(unknown_path));

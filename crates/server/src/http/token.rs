@@ -62,7 +62,7 @@ pub(crate) fn refuse_query(request: &HttpRequest) -> Result<(), ApiError> {
     ))
 }
 
-fn grant_request(form: &Form) -> Result<GrantRequest, ApiError> {
+pub(super) fn grant_request(form: &Form) -> Result<GrantRequest, ApiError> {
     match form.get("grant_type") {
         Some("client_credentials") => (),
         Some(_) => {

@@ -7,8 +7,8 @@ use actix_web::rt::task::JoinHandle;
 use actix_web::rt::{self, time};
 use actix_web::web;
 use app::{
-    ClaimBootstrapToken, EnsureKeys, EnsureKeysError, SettleChanges, SurveySecrets, TendKeys,
-    UndoRegistrations,
+    ClaimBootstrapToken, EnsureKeys, EnsureKeysError, RefreshCatalogue, SettleChanges,
+    SurveySecrets, TendKeys, UndoRegistrations,
 };
 use domain::port::{ChangeFeed, ChangeListener};
 use domain::{Fault, SigningAlgorithm};
@@ -39,6 +39,7 @@ pub(super) struct Starter {
     pub(super) tend_keys: TendKeys,
     /// There where secrets are warned of.
     pub(super) secrets_watch: Option<(SurveySecrets, Arc<SecretNumbers>)>,
+    pub(super) refresh_catalogue: RefreshCatalogue,
     pub(super) claim_bootstrap_token: Option<ClaimBootstrapToken>,
     pub(super) phase: Arc<Phase>,
     pub(super) algorithms: Vec<SigningAlgorithm>,
@@ -49,6 +50,14 @@ pub(super) struct Starter {
 pub(super) struct Hearing {
     pub(super) listener: Arc<dyn ChangeListener>,
     pub(super) keys_changed: Arc<Notify>,
+    pub(super) catalogue_changed: Arc<Notify>,
+}
+
+/// How often what others changed is looked for, where nobody tells of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rhythm {
+    pub(super) keys: Duration,
+    pub(super) catalogue: Duration,
 }
 
 /// The tasks beside the requests.
@@ -60,7 +69,7 @@ impl Tasks {
     /// Starts them all. The receiver hears why the server can never start.
     pub(super) fn start(
         starter: Starter,
-        refresh_every: Duration,
+        rhythm: Rhythm,
         news: Hearing,
         notes: Arc<Notes>,
         api: web::Data<Api>,
@@ -70,6 +79,7 @@ impl Tasks {
         let tend_keys = starter.tend_keys.clone();
         let secrets_watch = starter.secrets_watch.clone();
         let phase_of_changes = Arc::clone(&phase);
+        let refresh_catalogue = starter.refresh_catalogue.clone();
         let mut handles = vec![
             rt::spawn(async move {
                 if let Err(what) = starter.run().await {
@@ -77,7 +87,13 @@ impl Tasks {
                     drop(tell.send(what));
                 }
             }),
-            rt::spawn(tend(tend_keys, refresh_every, news.keys_changed, Arc::clone(&phase))),
+            rt::spawn(tend(tend_keys, rhythm.keys, news.keys_changed, Arc::clone(&phase))),
+            rt::spawn(refresh_what_is_registered(
+                refresh_catalogue,
+                rhythm.catalogue,
+                news.catalogue_changed,
+                Arc::clone(&phase),
+            )),
             rt::spawn(flush(notes)),
         ];
         for (name, feed) in &stores.feeds {
@@ -121,6 +137,7 @@ impl Starter {
 
     async fn attempt(&self) -> Result<(), Attempt> {
         self.stores.migrate().await?;
+        self.refresh_catalogue.execute().await?;
         self.ensure_keys.execute(&self.algorithms).await?;
         self.tend_keys.refresh_keys.execute().await?;
         let token = match &self.claim_bootstrap_token {
@@ -182,6 +199,35 @@ async fn tend(keys: TendKeys, every: Duration, changed: Arc<Notify>, phase: Arc<
             Err(fault) => {
                 is_due = true;
                 tracing::warn!(error = fault.explained(), "the keys cannot be read again");
+            }
+        }
+    }
+}
+
+/// Takes over what another node or a command registered: when it is told of that, and now and then
+/// in any case.
+async fn refresh_what_is_registered(
+    catalogue: RefreshCatalogue,
+    every: Duration,
+    changed: Arc<Notify>,
+    phase: Arc<Phase>,
+) {
+    let mut is_due = false;
+    loop {
+        let wait = if is_due { every.min(REFRESH_AGAIN) } else { every };
+        // An error is the time that passed.
+        drop(time::timeout(wait, changed.notified()).await);
+        // Until then whoever starts the server reads it.
+        is_due = !phase.has_started();
+        if is_due {
+            continue;
+        }
+        match catalogue.execute().await {
+            Ok(true) => tracing::info!("the catalogue was changed"),
+            Ok(false) => (),
+            Err(fault) => {
+                is_due = true;
+                tracing::warn!(error = fault.explained(), "the catalogue cannot be read again");
             }
         }
     }

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use domain::{Audience, Issuer, KeyId, KeyState, SigningAlgorithm};
+use domain::{Audience, CatalogueMode, Issuer, KeyId, KeyState, SigningAlgorithm};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
@@ -47,6 +47,8 @@ pub(crate) struct Settings {
     pub(crate) crud: Option<Crud>,
     /// What tokens are.
     pub(crate) tokens: Tokens,
+    /// Whether only what is registered counts.
+    pub(crate) catalogue_mode: CatalogueMode,
     /// How the service is spoken to.
     pub(crate) dialects: Dialects,
     /// How far the clocks of clients may differ from ours.
@@ -310,6 +312,11 @@ impl Settings {
             redis: Redis::read(reader, stores.uses(Store::Redis), &mut notices),
             crud: Crud::read(reader, stores.uses(Store::Crud)),
             tokens,
+            catalogue_mode: reader.choice(
+                "catalogue.mode",
+                &[("open", CatalogueMode::Open), ("registered", CatalogueMode::Registered)],
+                CatalogueMode::Open,
+            ),
             dialects,
             clock_skew: Duration::from_secs(clock_skew),
             keys: keys(reader, &mut notices),
@@ -631,7 +638,8 @@ fn management(reader: &mut Reader, notices: &mut Vec<String>) -> Management {
         (true, _) => {
             notices.push(
                 "management.authentication is none: whoever reaches /clients can make, change and \
-                 delete every client, and whoever reaches /keys can replace the signing keys"
+                 delete every client and register what they like, and whoever reaches /keys can \
+                 replace the signing keys"
                     .to_owned(),
             );
             Management::None

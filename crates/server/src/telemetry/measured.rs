@@ -5,15 +5,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::change_set::ChangeSet;
 use domain::port::{
-    ApplyError, ChangeSetPage, ChangeSetQuery, ChangeSetRepository, ClientDirectory, ClientPage,
-    ClientQuery, ClientRepository, ClientTransaction, ClientWrite, CredentialRepository,
-    InsertClientError, KeyRepository, LoginLedger, ReferenceTokenRepository, ReplayGuard,
-    StoreKeysError, TokenRepository, UpdateClientError,
+    ApplyError, CatalogueRepository, ChangeSetPage, ChangeSetQuery, ChangeSetRepository,
+    ClientDirectory, ClientPage, ClientQuery, ClientRepository, ClientTransaction, ClientWrite,
+    CredentialRepository, InsertClientError, KeyRepository, LoginLedger, ReferenceTokenRepository,
+    ReplayGuard, StoreCatalogueError, StoreKeysError, TokenRepository, UpdateClientError,
 };
 use domain::{
-    ChangeSetId, Client, ClientId, Credential, EndingSecret, Fault, FaultKind, KeySet, Login,
-    ReferenceToken, Revision, SecretHash, SecretId, SecretUse, SigningKey, Timestamp, TokenDigest,
-    TokenId,
+    Catalogue, CatalogueEdition, ChangeSetId, Client, ClientId, Credential, EndingSecret, Fault,
+    FaultKind, KeySet, Login, ReferenceToken, Revision, SecretHash, SecretId, SecretUse,
+    SigningKey, Timestamp, TokenDigest, TokenId,
 };
 
 use super::metrics::Metrics;
@@ -59,6 +59,15 @@ impl MayBeFault for ApplyError {
     fn fault(&self) -> Option<FaultKind> {
         match self {
             Self::Moved(_) | Self::Superseded | Self::Impossible(_) => None,
+            Self::Fault(fault) => Some(fault.kind()),
+        }
+    }
+}
+
+impl MayBeFault for StoreCatalogueError {
+    fn fault(&self) -> Option<FaultKind> {
+        match self {
+            Self::Conflict => None,
             Self::Fault(fault) => Some(fault.kind()),
         }
     }
@@ -264,6 +273,17 @@ impl ReplayGuard for Measured<dyn ReplayGuard> {
         now: Timestamp,
     ) -> Result<bool, Fault> {
         self.measure("burn_assertion", self.inner.burn(client, id, until, now)).await
+    }
+}
+
+#[async_trait]
+impl CatalogueRepository for Measured<dyn CatalogueRepository> {
+    async fn load(&self) -> Result<CatalogueEdition, Fault> {
+        self.measure("load_catalogue", self.inner.load()).await
+    }
+
+    async fn store(&self, expected: u64, catalogue: &Catalogue) -> Result<(), StoreCatalogueError> {
+        self.measure("store_catalogue", self.inner.store(expected, catalogue)).await
     }
 }
 

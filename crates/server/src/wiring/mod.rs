@@ -18,9 +18,9 @@ use adapter_memory::{
     CacheOptions, CachedClients, CachedCredentials, CachedReferences, CachedTokens,
     CachedTransaction, Invalidation, SystemClock, UncachedReads, WriteBehind,
 };
-use app::RegistrationRules;
+use app::{CatalogueInUse, RegistrationRules};
 use domain::port::{
-    ChangeListener, ChangeSetRepository, ClientDirectory, ClientRepository, ClientTransaction,
+    CatalogueRepository, ChangeListener, ClientDirectory, ClientRepository, ClientTransaction,
     Clock, CredentialRepository, Entropy, KeyMaker, KeyRepository, KeyRingInstaller, LoginLedger,
     ReferenceTokenRepository, ReplayGuard, SecretHasher, SignatureVerifier, TokenDigester,
     TokenRepository, TokenSigner, TokenVerifier,
@@ -145,6 +145,9 @@ pub(crate) struct Cached {
     pub(crate) replay: Arc<dyn ReplayGuard>,
     pub(crate) references: Arc<dyn ReferenceTokenRepository>,
     pub(crate) keys: Arc<dyn KeyRepository>,
+    pub(crate) catalogue: Arc<dyn CatalogueRepository>,
+    /// The catalogue that this node goes by.
+    pub(crate) catalogue_in_use: Arc<CatalogueInUse>,
     pub(crate) hasher: Arc<dyn SecretHasher>,
     pub(crate) notes: Arc<Notes>,
     pub(crate) metrics: Arc<Metrics>,
@@ -154,6 +157,19 @@ pub(crate) struct Cached {
     pub(crate) listener: Arc<dyn ChangeListener>,
     /// Woken when others changed the keys.
     pub(crate) keys_changed: Arc<Notify>,
+    /// Woken when others changed the catalogue.
+    pub(crate) catalogue_changed: Arc<Notify>,
+}
+
+/// How long a catalogue is good, at least, that cannot be read again: a store that is slow once is no
+/// reason to refuse everybody.
+const CATALOGUE_GRACE: Duration = Duration::from_secs(5);
+
+/// The catalogue that this process goes by, once it has read it: for as long as a client is good
+/// that was read once.
+pub(crate) fn catalogue_in_use(settings: &Settings) -> Arc<CatalogueInUse> {
+    let good_for = settings.cache.fresh + settings.cache.stale.max(CATALOGUE_GRACE);
+    Arc::new(CatalogueInUse::new(settings.catalogue_mode, good_for))
 }
 
 fn measured_keys(
@@ -166,6 +182,22 @@ fn measured_keys(
         KeyStore::In(store) => store.name(),
     };
     Arc::new(Measured { inner: Arc::clone(&stores.keys), store, metrics: Arc::clone(metrics) })
+}
+
+fn cached_changes(
+    stores: &Stores,
+    names: StoreNames,
+    metrics: &Arc<Metrics>,
+    clients: &Arc<CachedClients>,
+) -> Option<ChangeStores> {
+    let store = names.clients.name();
+    let ChangeStores { sets, transaction } = stores.changes.clone()?;
+    let transaction: Arc<dyn ClientTransaction> =
+        Arc::new(Measured { inner: transaction, store, metrics: Arc::clone(metrics) });
+    Some(ChangeStores {
+        sets: Arc::new(Measured { inner: sets, store, metrics: Arc::clone(metrics) }),
+        transaction: Arc::new(CachedTransaction::new(transaction, Arc::clone(clients))),
+    })
 }
 
 impl Cached {
@@ -241,23 +273,22 @@ impl Cached {
         samples.push(Sample::Counter("log_lines_dropped", help, read));
         metrics.watch(samples);
         let keys_changed: Arc<Notify> = Arc::default();
+        let catalogue_changed: Arc<Notify> = Arc::default();
         let listener = Arc::new(Invalidation {
             clients: Arc::clone(&clients),
             credentials: Arc::clone(&credentials),
             tokens: Arc::clone(&tokens),
             keys: Arc::clone(&keys_changed),
+            catalogue: Arc::clone(&catalogue_changed),
         });
-        let changes = stores.changes.as_ref().map(|it| {
-            let sets: Arc<dyn ChangeSetRepository> = measured!(it.sets, names.clients);
-            let transaction: Arc<dyn ClientTransaction> = measured!(it.transaction, names.clients);
-            let transaction = Arc::new(CachedTransaction::new(transaction, Arc::clone(&clients)));
-            ChangeStores { sets, transaction }
-        });
+        let changes = cached_changes(stores, names, &metrics, &clients);
         let managed_clients = Arc::new(UncachedReads::new(measured_clients, Arc::clone(&clients)));
         Ok(Self {
             clients,
             managed_clients,
             keys: measured_keys(stores, names, &metrics),
+            catalogue: measured!(stores.catalogue, names.credentials),
+            catalogue_in_use: catalogue_in_use(settings),
             directory: measured!(stores.directory, names.clients),
             changes,
             credentials,
@@ -271,6 +302,7 @@ impl Cached {
             secret_numbers,
             listener,
             keys_changed,
+            catalogue_changed,
         })
     }
 }

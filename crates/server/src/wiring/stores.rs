@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapter_memory::{
-    Announced, MemoryBootstrap, MemoryClients, MemoryCredentials, MemoryReferenceTokens,
-    MemoryReplayGuard, MemoryTokens, News, SystemClock,
+    Announced, MemoryBootstrap, MemoryCatalogue, MemoryClients, MemoryCredentials,
+    MemoryReferenceTokens, MemoryReplayGuard, MemoryTokens, News, SystemClock,
 };
 use domain::port::{
-    BootstrapRepository, ChangeAnnouncer, ChangeFeed, ChangeSetRepository, ClientDirectory,
-    ClientRepository, ClientTransaction, CredentialRepository, HealthProbe, KeyRepository,
-    LoginLedger, ReferenceTokenRepository, ReplayGuard, TokenRepository,
+    BootstrapRepository, CatalogueRepository, ChangeAnnouncer, ChangeFeed, ChangeSetRepository,
+    ClientDirectory, ClientRepository, ClientTransaction, CredentialRepository, HealthProbe,
+    KeyRepository, LoginLedger, ReferenceTokenRepository, ReplayGuard, TokenRepository,
 };
 use domain::{Fault, Timestamp};
 
@@ -79,6 +79,7 @@ pub(crate) struct Stores {
     pub(crate) references: Arc<dyn ReferenceTokenRepository>,
     pub(crate) keys: Arc<dyn KeyRepository>,
     pub(crate) bootstrap: Arc<dyn BootstrapRepository>,
+    pub(crate) catalogue: Arc<dyn CatalogueRepository>,
     pub(crate) dependencies: Vec<Dependency>,
     /// Where this node hears of what others changed, each by its name.
     pub(crate) feeds: Vec<(&'static str, Arc<dyn ChangeFeed>)>,
@@ -182,6 +183,10 @@ impl Stores {
                 dyn BootstrapRepository,
                 Arc::new(MemoryBootstrap::default())
             ),
+            catalogue: of_credentials!(
+                dyn CatalogueRepository,
+                Arc::new(MemoryCatalogue::default())
+            ),
             tokens: short_lived!(
                 dyn TokenRepository,
                 names.tokens,
@@ -226,6 +231,7 @@ impl Stores {
             credentials: announced!(self.credentials),
             tokens: announced!(self.tokens),
             keys: announced!(self.keys),
+            catalogue: announced!(self.catalogue),
             announcements: Some(Announcements { news, announcer }),
             ..self
         }

@@ -8,7 +8,7 @@ use crate::support::jwt::{GRANT, JWT_BEARER, RSA};
 use crate::support::{Answer, Client, Options, Server, basic, claims, header};
 
 /// A dialect: its name, where tokens are issued, and where they are introspected.
-const DIALECTS: [(&str, &str, &str); 4] = [
+pub(crate) const DIALECTS: [(&str, &str, &str); 4] = [
     ("standard", "/oauth2/token", "/oauth2/introspect"),
     ("mia", "/oauth/token", "/oauth2/introspect"),
     ("curity", "/oauth/v2/oauth-token", "/oauth/v2/oauth-introspect"),
@@ -315,7 +315,7 @@ async fn the_seeds_own_requests_work() {
 }
 
 /// The commands of a page of the documentation.
-fn commands(page: &str) -> Vec<String> {
+pub(crate) fn commands(page: &str) -> Vec<String> {
     let mut commands = Vec::new();
     for block in page.split("```console\n").skip(1) {
         let lines = block.split("```").next().unwrap().lines();

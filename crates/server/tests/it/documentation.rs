@@ -160,11 +160,16 @@ async fn every_route_is_documented_and_every_documented_path_is_there() {
     let client = server.create_client(json!({})).await;
     let secrets = server.manage("GET", &format!("/clients/{}/secrets", client.id));
     let secret = Answer::to(secrets).await.text_at("/secrets/0/secret_id");
+    let known = json!({"capabilities": ["client_credentials", "introspection"],
+        "scopes": [{"name": "known"}], "resources": [{"identifier": "known"}]});
+    let put = server.manage("PUT", "/catalogue").header("if-match", "*").json(&known);
+    assert_eq!(Answer::to(put).await.status, 200);
     let operations = json!([{"op": "create_client", "client": {"client_name": "x"}}]);
     let draft = server.manage("POST", "/changes").json(&json!({"operations": operations}));
     let set = Answer::to(draft).await.text_at("/id");
     for (path, item) in paths {
         let place = path.replace("{client}", &client.id).replace("{secret}", &secret);
+        let place = place.replace("{scope}", "known").replace("{resource}", "known");
         let place = place.replace("{set}", &set);
         for (method, operation) in item.as_object().unwrap() {
             // What deletes would leave nothing for the others.

@@ -12,6 +12,7 @@ mod support;
 mod apply;
 mod assertion;
 mod basic;
+mod catalogue;
 mod changes;
 mod cli;
 mod dialects;

@@ -47,7 +47,7 @@ async fn documented(server: &Server) -> Vec<(String, String, String)> {
             }
         }
     }
-    assert_eq!(table.len(), 14, "{table:?}");
+    assert_eq!(table.len(), 15, "{table:?}");
     table
 }
 

@@ -6,14 +6,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use domain::change_set::ChangeSet;
 use domain::port::{
-    ApplyError, BootstrapRepository, ChangeSetPage, ChangeSetQuery, ChangeSetRepository,
-    ClientDirectory, ClientPage, ClientQuery, ClientRepository, ClientTransaction, ClientWrite,
-    CredentialRepository, InsertClientError, KeyRepository, LoginLedger, ReplayGuard, SecretHasher,
-    StoreKeysError, TokenRepository, UpdateClientError, Verdict,
+    ApplyError, BootstrapRepository, CatalogueRepository, ChangeSetPage, ChangeSetQuery,
+    ChangeSetRepository, ClientDirectory, ClientPage, ClientQuery, ClientRepository,
+    ClientTransaction, ClientWrite, CredentialRepository, InsertClientError, KeyRepository,
+    LoginLedger, ReplayGuard, SecretHasher, StoreCatalogueError, StoreKeysError, TokenRepository,
+    UpdateClientError, Verdict,
 };
 use domain::{
-    ChangeSetId, Client, ClientId, ClientSecret, Credential, EndingSecret, Fault, KeySet, Login,
-    Revision, SecretHash, SecretId, SecretUse, SigningKey, Timestamp, TokenDigest, TokenId,
+    Catalogue, CatalogueEdition, ChangeSetId, Client, ClientId, ClientSecret, Credential,
+    EndingSecret, Fault, KeySet, Login, Revision, SecretHash, SecretId, SecretUse, SigningKey,
+    Timestamp, TokenDigest, TokenId,
 };
 
 /// A store that can go out: while it is, every method is a fault and changes nothing.
@@ -161,6 +163,11 @@ faulty! { ReplayGuard {
 faulty! { KeyRepository {
     fn load() -> Result<KeySet, Fault>;
     fn store(expected: u64, keys: &[SigningKey]) -> Result<(), StoreKeysError>;
+}}
+
+faulty! { CatalogueRepository {
+    fn load() -> Result<CatalogueEdition, Fault>;
+    fn store(expected: u64, catalogue: &Catalogue) -> Result<(), StoreCatalogueError>;
 }}
 
 faulty! { BootstrapRepository {

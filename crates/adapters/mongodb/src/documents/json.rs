@@ -4,7 +4,7 @@ use domain::{Fault, JsonObject};
 use serde_json::Value;
 
 /// An object as it is kept.
-pub(super) fn object(object: &JsonObject) -> String {
+pub(crate) fn object(object: &JsonObject) -> String {
     Value::Object(object.clone()).to_string()
 }
 

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::MongoStores;
 use crate::fault::{fault, late};
-use crate::stores::{CLIENTS, REVOKED_CLIENTS, REVOKED_TOKENS, SIGNING_KEYS};
+use crate::stores::{CATALOGUE, CLIENTS, REVOKED_CLIENTS, REVOKED_TOKENS, SIGNING_KEYS};
 
 /// How long the server waits for a change before it says that there is none. Whoever hears nothing
 /// for this long, and for the time of a call, knows that the server is gone.
@@ -103,7 +103,8 @@ impl MongoStores {
     /// It looks for the collections in its log. The rest is computed for what it found there:
     /// MongoDB 6 fails over some conditions when it tries to make them a search of the log, too.
     fn pipeline(&self) -> [Document; 3] {
-        let watched = [CLIENTS, SIGNING_KEYS, REVOKED_TOKENS, REVOKED_CLIENTS, self.credentials()];
+        let ours = [CATALOGUE, CLIENTS, SIGNING_KEYS, REVOKED_TOKENS, REVOKED_CLIENTS];
+        let watched = [ours.as_slice(), &[self.credentials()]].concat();
         let updated = doc! { "$ifNull": ["$updateDescription.updatedFields", {}] };
         let fields = doc! { "$map": { "input": { "$objectToArray": updated }, "in": "$$this.k" } };
         let is_note = doc! { "$and": [
@@ -154,6 +155,7 @@ impl MongoStores {
         let client = || key.as_str()?.parse::<ClientId>().ok();
         match event.ns.as_ref()?.coll.as_deref()? {
             SIGNING_KEYS => Some(Change::Keys),
+            CATALOGUE => Some(Change::Catalogue),
             CLIENTS => client().map(Change::Client),
             REVOKED_CLIENTS => client().map(Change::Tokens),
             REVOKED_TOKENS => key.as_str()?.parse().ok().map(Change::Token),

@@ -1,6 +1,7 @@
 //! One file per port.
 
 mod bootstrap_repository;
+mod catalogue_repository;
 mod change_feed;
 mod change_set_repository;
 mod client_directory;

@@ -29,6 +29,7 @@ macro_rules! suites_on {
         $(suites! {
             $name, $deployment:
             bootstrap_repository,
+            catalogue_repository,
             change_set_repository,
             client_directory,
             client_repository,
@@ -118,6 +119,11 @@ async fn make(node: &MongoStores, change: Change, turn: u32) {
         Change::Keys => {
             let kept = node.load().await.unwrap();
             node.store(kept.revision, &kept.keys).await.unwrap();
+        }
+        Change::Catalogue => {
+            let kept = port::CatalogueRepository::load(node).await.unwrap();
+            let stored = port::CatalogueRepository::store(node, kept.revision, &kept.catalogue);
+            stored.await.unwrap();
         }
         Change::Unknown => (),
     }

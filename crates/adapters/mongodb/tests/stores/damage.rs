@@ -178,6 +178,31 @@ async fn keys_that_cannot_be_true_are_corrupt() {
     assert_eq!(node.load().await.unwrap().revision, 1);
 }
 
+/// What is not understood whole may be what forbids something.
+#[tokio::test]
+async fn a_catalogue_that_cannot_be_true_is_corrupt() {
+    const COLLECTION: &str = "tokenwright_catalogue";
+    let (node, scratch) = stores(Deployment::Standalone).await;
+    let catalogue = domain::Catalogue::default();
+    port::CatalogueRepository::store(&node, 0, &catalogue).await.unwrap();
+    let all = scratch.collection(COLLECTION).await;
+    let before = all.find_one(doc! {}).await.unwrap().unwrap();
+    for (field, value) in [
+        ("document", Bson::from("{}")),
+        ("document", r#"{"capabilities":[],"scopes":[],"resources":[],"forbids":1}"#.into()),
+        ("document", "hunter2".into()),
+        ("document", 7.into()),
+        ("revision", (-1_i64).into()),
+    ] {
+        set(&scratch, COLLECTION, field, value).await;
+
+        assert_corrupt(port::CatalogueRepository::load(&node).await, field);
+        all.replace_one(doc! {}, before.clone()).await.unwrap();
+    }
+    let kept = port::CatalogueRepository::load(&node).await.unwrap();
+    assert_eq!((kept.revision, kept.catalogue), (1, catalogue));
+}
+
 #[tokio::test]
 async fn revocations_and_digests_that_cannot_be_true_are_corrupt() {
     let (node, scratch) = stores(Deployment::Standalone).await;

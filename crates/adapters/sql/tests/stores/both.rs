@@ -23,6 +23,7 @@ on_both! {
     nodes_see_each_others_writes,
     of_two_nodes_one_burns,
     a_row_that_cannot_be_true_is_corrupt,
+    a_catalogue_that_cannot_be_true_is_corrupt,
     a_setting_that_cannot_be_true_is_named,
     a_reference_token_that_cannot_be_true_is_corrupt,
     a_client_that_nobody_asks_for_harms_nobody,
@@ -137,6 +138,23 @@ async fn a_row_that_cannot_be_true_is_corrupt<S: Scratch>() {
     assert_corrupt(port::BootstrapRepository::find(&node).await, "bootstrap");
     scratch.execute("delete from signing_keys").await;
     assert_corrupt(node.load().await, "no signing keys");
+}
+
+/// What is not understood whole may be what forbids something.
+async fn a_catalogue_that_cannot_be_true_is_corrupt<S: Scratch>() {
+    let (node, scratch) = stores::<S>().await;
+    port::CatalogueRepository::store(&node, 0, &domain::Catalogue::default()).await.unwrap();
+    for damage in [
+        "update catalogue set document = ''",
+        "update catalogue set document = '[]'",
+        "update catalogue set document = '{\"capabilities\":[],\"scopes\":[]}'",
+        "update catalogue set document = replace(document, ']}', '],\"forbids\":1}')",
+        "update catalogue set revision = -1",
+        "delete from catalogue",
+    ] {
+        scratch.execute(damage).await;
+        assert_corrupt(port::CatalogueRepository::load(&node).await, damage);
+    }
 }
 
 /// So that whoever looks knows where to look.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use contract::change_feed::Rig;
 use contract::sample::{NOW, client, client_id, credential, later, secret_id};
 use domain::port::{
-    ChangeFeed as _, ChangeListener, ClientRepository, CredentialRepository, KeyRepository as _,
-    LoginLedger as _, ReferenceTokenRepository, ReplayGuard as _, TokenRepository as _,
+    self, ChangeFeed as _, ChangeListener, ClientRepository, CredentialRepository,
+    KeyRepository as _, LoginLedger as _, ReferenceTokenRepository, ReplayGuard as _,
+    TokenRepository as _,
 };
 use domain::{
     Change, FaultKind, Login, ReferenceToken, Revision, SecretHash, SecretUse, TokenDigest,
@@ -50,6 +51,11 @@ async fn write(stores: &adapter_sql::PgStores, change: Change) {
         Change::Token(id) => stores.revoke(&id, later(60)).await.unwrap(),
         Change::Tokens(id) => stores.revoke_client(&id, NOW, later(60)).await.unwrap(),
         Change::Keys => stores.store(0, &[]).await.unwrap(),
+        Change::Catalogue => {
+            port::CatalogueRepository::store(stores, 0, &domain::Catalogue::default())
+                .await
+                .unwrap();
+        }
         Change::Unknown => unreachable!("nobody causes it"),
     }
 }

@@ -18,6 +18,7 @@ macro_rules! suites_on {
         $(suites! {
             $database, $scratch:
             bootstrap_repository,
+            catalogue_repository,
             change_set_repository,
             client_directory,
             client_repository,

@@ -24,9 +24,40 @@ impl Tally {
     }
 }
 
+/// What became of the catalogue.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CatalogueCopy {
+    /// How many scopes the source registers.
+    pub scopes: u64,
+    /// How many resources.
+    pub resources: u64,
+    /// What was done, or in a dry run would be done.
+    pub outcome: CatalogueOutcome,
+    /// What makes the target's what the source's is, line by line, where another was in its place.
+    pub differences: Vec<String>,
+}
+
+/// What was done with the catalogue, or in a dry run would be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CatalogueOutcome {
+    /// The source has none. That of the target is left as it is.
+    #[default]
+    Nothing,
+    /// It is in the target already, and the same.
+    Present,
+    /// It is copied to where there was none.
+    Copied,
+    /// It takes the place of another.
+    Overwritten,
+    /// The target has another, which was left as it is, or a comparison afterwards showed one.
+    Differs,
+}
+
 /// What was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MigrationReport {
+    /// The catalogue.
+    pub catalogue: CatalogueCopy,
     /// The clients.
     pub clients: Tally,
     /// Their secrets.
@@ -46,7 +77,9 @@ impl MigrationReport {
     /// Whether everything that is in the source is in the target, or in a dry run would be.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.conflicts.is_empty() && self.verification.as_ref().is_none_or(Verification::is_equal)
+        self.conflicts.is_empty()
+            && self.catalogue.outcome != CatalogueOutcome::Differs
+            && self.verification.as_ref().is_none_or(Verification::is_equal)
     }
 
     pub(super) fn add(&mut self, other: Self) {

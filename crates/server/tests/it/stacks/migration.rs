@@ -47,6 +47,9 @@ async fn furnished(server: &Server) -> Moved {
     let path = format!("/clients/{}/secrets", secret.id);
     let added = Answer::to(server.manage("POST", &path).json(&json!({"name": "second"}))).await;
     let rotated = Client { id: secret.id.clone(), secret: added.text_at("/client_secret") };
+    let document = json!({"name": "The orders", "scopes": []});
+    let put = server.manage("PUT", "/resources/orders").header("if-none-match", "*");
+    assert_eq!(Answer::to(put.json(&document)).await.status, 201);
     let disabled = server.create_client(json!({})).await;
     let disable = server.manage("POST", &format!("/clients/{}/disable", disabled.id));
     assert_eq!(Answer::to(disable).await.status, 200);
@@ -66,6 +69,8 @@ impl Moved {
             assert_eq!(said["permissions"], json!(["a:read"]));
         }
         self.signing.assert_welcome(server).await;
+        let resource = Answer::to(server.manage("GET", "/resources/orders")).await;
+        assert_eq!(resource.text_at("/name"), "The orders");
         let refused = server.token(&self.disabled.basic(), &[GRANT]).await;
         assert_eq!(refused.outcome(), "401 invalid_client", "{refused:?}");
         let shown = server.manage("GET", &format!("/clients/{}", self.secret.id));
@@ -86,6 +91,8 @@ async fn clients_move(from: Stack, names: (&str, &str), to: Stack) {
     assert_eq!((&planned["dry_run"], &planned["complete"]), (&json!(true), &json!(true)));
     assert_eq!(planned["clients"], json!({"read": 8, "copied": 8, "updated": 0, "present": 0}));
     assert_eq!(planned["verification"], json!(null));
+    let copied = json!({"scopes": 0, "resources": 1, "outcome": "copied", "differences": []});
+    assert_eq!(planned["catalogue"], copied);
     let done = migrate(&source, &target, &arguments).well().json();
     assert_eq!(
         done["clients"],
@@ -98,8 +105,10 @@ async fn clients_move(from: Stack, names: (&str, &str), to: Stack) {
         "{done}"
     );
     assert_eq!(done["verification"]["equal"], json!(true), "{done}");
+    assert_eq!(done["catalogue"], copied, "{done}");
     assert_eq!(done["verification"]["target"]["clients"], json!(8), "{done}");
     let again = migrate(&source, &target, &arguments).well().json();
+    assert_eq!(again["catalogue"]["outcome"], "present", "{again}");
     assert_eq!(
         again["clients"],
         json!({"read": 8, "copied": 0, "updated": 0, "present": 8}),
