@@ -210,6 +210,7 @@ const LAYERS: &[Layer] = &[
             "url",
             "utoipa-swagger-ui",
             "uuid",
+            "yaml-rust2",
         ],
         tests: &["crud-service", "testbed"],
     },

@@ -11,6 +11,7 @@ use domain::{
 };
 use serde_json::Value;
 
+use crate::informative_changes::InformativeChanges;
 use crate::key_changes::{KeyChanges, check_keys};
 use crate::settings_changes::{SETTINGS, SettingsChanges, check_default_scope};
 
@@ -80,7 +81,7 @@ pub struct ClientChanges {
     settings: SettingsChanges,
     #[expect(clippy::option_option, reason = "absent, null and an object are three things")]
     metadata: Option<Option<JsonObject>>,
-    informative: Option<InformativeMetadata>,
+    informative: InformativeChanges,
 }
 
 /// The members only an operator may set: they widen what a client may do.
@@ -211,7 +212,7 @@ impl ClientChanges {
         self.settings.apply(&mut client.settings);
         self.keys.apply(client);
         set(&mut client.metadata, self.metadata);
-        set(&mut client.informative, self.informative);
+        self.informative.apply(&mut client.informative);
     }
 
     fn take_from(
@@ -219,8 +220,6 @@ impl ClientChanges {
         rules: &RegistrationRules,
     ) -> Result<Self, InvalidMetadata> {
         check_grant_types(object)?;
-        let has_informative =
-            InformativeMetadata::NAMES.iter().any(|name| object.contains_key(*name));
         let metadata = match object.remove("metadata") {
             None => None,
             Some(Value::Null) => Some(None),
@@ -239,15 +238,7 @@ impl ClientChanges {
             allowed_custom_claims: take_list(object, "allowedCustomClaims")?,
             settings: SettingsChanges::take_from(object, rules)?,
             metadata,
-            informative: match InformativeMetadata::take_from(object) {
-                Ok(informative) => Some(informative).filter(|_| has_informative),
-                Err(member) => {
-                    return Err(invalid(
-                        member,
-                        "must be a text of at most 2048 bytes (contacts: at most 16 of them)",
-                    ));
-                }
-            },
+            informative: InformativeChanges::take_from(object)?,
         })
     }
 }

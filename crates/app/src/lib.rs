@@ -4,13 +4,21 @@
 //! public fields: the struct literals of `wiring.rs` are the container.
 
 mod catalogue_in_use;
+mod changes;
 mod client_metadata;
+mod informative_changes;
 mod key_changes;
 mod make;
 mod settings_changes;
 mod use_case;
 
 pub use catalogue_in_use::CatalogueInUse;
+pub use changes::{
+    ChangesError, ClientsPlan, CommitChanges, CommittedChanges, DesiredClient, DiscardChanges,
+    DraftChanges, DraftProblem, DraftRequest, EditChanges, FindChanges, ListChanges, PlanClients,
+    Pruning, ReviewChanges, ReviewedChanges, RollBackChanges, SettleChanges, Staging,
+    client_problems,
+};
 pub use client_metadata::{
     Authority, ClientChanges, InvalidMetadata, NewClient, RegistrationRules,
 };
@@ -20,7 +28,7 @@ pub use use_case::authenticate_client::{
     PresentedSecret,
 };
 pub use use_case::authorize_management::{
-    AuthorizeManagement, AuthorizeManagementError, ManagementAuthentication,
+    AuthorizeManagement, AuthorizeManagementError, ManagementAuthentication, Manager,
 };
 pub use use_case::bootstrap::{ClaimBootstrapToken, ReplaceBootstrapToken};
 pub use use_case::change_state::{ChangeState, ChangeStateError};

@@ -84,6 +84,18 @@ pub(crate) fn secret_id(entropy: &dyn Entropy) -> Result<SecretId, Fault> {
     uuid(entropy)?.parse().map_err(Fault::corrupt)
 }
 
+/// A new id of a change set: a UUID of version 7 (RFC 9562 section 5.7), so that later ids are
+/// greater.
+pub(crate) fn change_set_id(
+    entropy: &dyn Entropy,
+    now: domain::Timestamp,
+) -> Result<domain::ChangeSetId, Fault> {
+    let mut bytes = [0; 10];
+    entropy.fill(&mut bytes)?;
+    let id = uuid::Builder::from_unix_timestamp_millis(now.as_unix_millis(), &bytes).into_uuid();
+    id.to_string().parse().map_err(Fault::corrupt)
+}
+
 fn uuid(entropy: &dyn Entropy) -> Result<String, Fault> {
     let mut bytes = [0; 16];
     entropy.fill(&mut bytes)?;

@@ -7,6 +7,7 @@ pub mod access_token;
 pub mod assertion;
 pub mod catalogue;
 mod change;
+pub mod change_set;
 mod client;
 mod client_settings;
 mod credential;
@@ -61,7 +62,8 @@ pub use reference_token::{CacheKey, OpaqueToken, ReferenceToken, SealedToken};
 pub use scope::{InvalidScope, Scope, ScopeToken};
 pub use secret::ClientSecret;
 pub use text::{
-    Audience, ClaimName, ClientId, ClientName, Description, InvalidText, InvalidTextReason, Issuer,
-    KeyId, Permission, ResourceName, SecretId, SecretName, TokenId,
+    Audience, Author, ChangeNote, ChangeSetId, ClaimName, ClientId, ClientName, Description,
+    InvalidText, InvalidTextReason, Issuer, KeyId, Permission, ResourceName, SecretId, SecretName,
+    TokenId,
 };
 pub use time::Timestamp;

@@ -158,6 +158,19 @@ text! {
     ResourceName = "name", at most 255 bytes, is_no_control, NO_CONTROL
 }
 
+text! {
+    /// The identifier of a change set.
+    ChangeSetId = "change set id", at most 64 bytes, is_visible, VISIBLE
+}
+text! {
+    /// What a change set is for, in the words of whoever drafted it.
+    ChangeNote = "note", at most 500 bytes, is_no_control, NO_CONTROL
+}
+text! {
+    /// Who drafted, committed or rolled back a change set.
+    Author = "author", at most 300 bytes, is_no_control, NO_CONTROL
+}
+
 /// The name of a claim that a client may set in its own tokens.
 ///
 /// Never one of [`ClaimName::RESERVED`]: what the server says about a token cannot be said by

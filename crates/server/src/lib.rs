@@ -1,6 +1,8 @@
 //! The authorization server: routes, configuration, wiring, telemetry, command line.
 
+mod change_document;
 mod client_document;
+mod clients_file;
 mod command;
 mod http;
 mod key_document;

@@ -11,12 +11,12 @@ use app::{
     ClaimBootstrapToken, DeleteClient, EditCatalogue, EnsureKeys, FindClient, IntrospectToken,
     IssueToken, ListClients, ListSecrets, ManageRegistration, ManagementAuthentication,
     PreviewToken, ReadCatalogue, RefreshCatalogue, RefreshKeys, RegisterClient, RegistrationRules,
-    ReplaceBootstrapToken, RevokeKey, RevokeSecret, RevokeToken, RotateKeys, RotateSecret,
+    ReplaceBootstrapToken, RevokeKey, RevokeSecret, RevokeToken, RotateKeys, RotateSecret, Staging,
     SurveySecrets, TendKeys, TokenInfo, UpdateClient,
 };
 use domain::port::{
-    ChangeListener, ClientRepository, Clock, CredentialRepository, KeyRepository, SecretHasher,
-    TokenDigester,
+    ChangeListener, ClientDirectory, ClientRepository, Clock, CredentialRepository, KeyRepository,
+    SecretHasher, TokenDigester, TokenRepository,
 };
 use domain::{
     AssertionPolicy, ClaimsShape, DefaultAudience, Issuer, ReferenceStyle, TokenPolicy,
@@ -29,12 +29,12 @@ use keys::{ensure_keys, revoke_key, rotate_keys, secrets_watch, tend_keys};
 
 use crate::command::CommandError;
 use crate::http::{
-    self, Api, Dialect, DialectName, Dialects, Discovery, Phase, RegistrationAccess,
+    self, Api, Changes, Dialect, DialectName, Dialects, Discovery, Phase, RegistrationAccess,
 };
 use crate::serve::SecretNumbers;
 use crate::settings::{DialectSettings, Management, RegistrationMode, Settings, Store};
 use crate::telemetry::{Logging, RequestLog};
-use crate::wiring::{Cached, Notes, OpenError, Stores, Tools, catalogue_in_use};
+use crate::wiring::{Cached, ChangeStores, Notes, OpenError, Stores, Tools, catalogue_in_use};
 
 /// How long the tokens of a client stay revoked: longer than any token can live, whatever this
 /// process, another node or an earlier configuration says of their lifetime.
@@ -156,6 +156,16 @@ fn api(
             longest_lifetime: LONGEST_TOKEN,
         },
         delete_client: delete_client(tools, managed, cached),
+        changes: cached.changes.as_ref().map(|it| {
+            let around = Around {
+                clients: managed,
+                credentials: &cached.credentials,
+                tokens: &cached.tokens,
+                hasher: &cached.hasher,
+                catalogue: &cached.catalogue_in_use,
+            };
+            Changes::new(staging(settings, tools, it, &around))
+        }),
         list_secrets: ListSecrets {
             clients: Arc::clone(managed),
             credentials: cached.measured_credentials.clone(),
@@ -380,6 +390,9 @@ pub(crate) struct Commands {
     pub(crate) keys: Arc<dyn KeyRepository>,
     pub(crate) rules: RegistrationRules,
     pub(crate) clock: Arc<dyn Clock>,
+    /// There where the store of clients may be able to change several at once.
+    pub(crate) staging: Option<Staging>,
+    pub(crate) directory: Arc<dyn ClientDirectory>,
     stores: Stores,
 }
 
@@ -429,8 +442,19 @@ impl Commands {
                 digester: Arc::clone(&tools.digester),
                 entropy: Arc::clone(&tools.entropy),
             },
-            edit_catalogue,
             keys: Arc::clone(&stores.keys),
+            staging: stores.changes.as_ref().map(|it| {
+                let around = Around {
+                    clients: &clients,
+                    credentials: &credentials,
+                    tokens: &stores.tokens,
+                    hasher: &hasher,
+                    catalogue: in_use,
+                };
+                staging(settings, &tools, it, &around)
+            }),
+            edit_catalogue,
+            directory: Arc::clone(&stores.directory),
             rules: tools.rules,
             clock: tools.clock,
             stores,
@@ -472,6 +496,42 @@ fn register_client(
         catalogue: Arc::clone(catalogue),
         clock: Arc::clone(&tools.clock),
         unfinished: Arc::default(),
+    }
+}
+
+/// What change sets are about.
+struct Around<'a> {
+    clients: &'a Arc<dyn ClientRepository>,
+    credentials: &'a Arc<dyn CredentialRepository>,
+    tokens: &'a Arc<dyn TokenRepository>,
+    hasher: &'a Arc<dyn SecretHasher>,
+    catalogue: &'a Arc<CatalogueInUse>,
+}
+
+fn staging(
+    settings: &Settings,
+    tools: &Tools,
+    changes: &ChangeStores,
+    around: &Around<'_>,
+) -> Staging {
+    Staging {
+        sets: Arc::clone(&changes.sets),
+        transaction: Arc::clone(&changes.transaction),
+        clients: Arc::clone(around.clients),
+        credentials: Arc::clone(around.credentials),
+        tokens: Arc::clone(around.tokens),
+        catalogue: Arc::clone(around.catalogue),
+        hasher: Arc::clone(around.hasher),
+        macs: Arc::clone(&tools.macs),
+        digester: Arc::clone(&tools.digester),
+        signatures: Arc::clone(&tools.signatures),
+        remote_keys: tools.remote_keys.clone(),
+        entropy: Arc::clone(&tools.entropy),
+        clock: Arc::clone(&tools.clock),
+        rules: tools.rules.clone(),
+        longest_lifetime: LONGEST_TOKEN,
+        // Tokens count whole seconds.
+        remembered_for: settings.cache.fresh + Duration::from_secs(1),
     }
 }
 

@@ -39,8 +39,10 @@
 pub mod bootstrap_repository;
 pub mod catalogue_repository;
 pub mod change_feed;
+pub mod change_set_repository;
 pub mod client_directory;
 pub mod client_repository;
+pub mod client_transaction;
 pub mod credential_repository;
 pub mod key_repository;
 pub mod login_ledger;

@@ -4,6 +4,10 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::time::Duration;
 
+use domain::change_set::{
+    ChangeSet, ChangeSetState, ClientAction, ClientOperation, Commitment, Operation, PendingSecret,
+    Settlement, Transition,
+};
 use domain::{
     AssertionAudience, AuthenticationMethod, Capability, Client, ClientId, ClientSettings,
     ClientState, Credential, InformativeMetadata, JsonObject, PublicJwk, Revision, Scope,
@@ -179,5 +183,81 @@ pub fn full_credential(id: &str) -> Credential {
         expires_at: Some(END_OF_9999),
         last_used: Some(later(1)),
         ..credential(id)
+    }
+}
+
+/// A draft that does nothing.
+#[must_use]
+pub fn change_set(id: &str) -> ChangeSet {
+    ChangeSet {
+        id: parsed(id),
+        note: None,
+        author: parsed("an operator"),
+        created_at: NOW,
+        updated_at: NOW,
+        revision: Revision::FIRST,
+        operations: Vec::new(),
+        state: ChangeSetState::Draft,
+        pending: Vec::new(),
+        unsettled: Vec::new(),
+    }
+}
+
+/// A change set with as much as one can have, in characters that stores get wrong.
+#[must_use]
+pub fn full_change_set(id: &str) -> ChangeSet {
+    let of = |action| {
+        Operation::Client(ClientOperation {
+            client: client_id("a'b%_"),
+            base: Some(Revision(7)),
+            action,
+        })
+    };
+    let transition = |before, after| Transition {
+        client: client_id("a'b%_"),
+        before,
+        after,
+        lost_secrets: vec![credential("s"), full_credential("t")],
+    };
+    ChangeSet {
+        note: Some(parsed("Änderung \u{1f511} 'O''Reilly' \" \\ 100%_;--")),
+        author: parsed("client größe"),
+        updated_at: later(3),
+        operations: vec![
+            of(ClientAction::Replace(metadata())),
+            of(ClientAction::Change(metadata())),
+            of(ClientAction::Disable),
+            of(ClientAction::Enable),
+            of(ClientAction::Delete),
+            Operation::Client(ClientOperation {
+                client: client_id("new"),
+                base: None,
+                action: ClientAction::Create(metadata()),
+            }),
+        ],
+        state: ChangeSetState::RolledBack {
+            commitment: Commitment {
+                by: parsed("somebody"),
+                at: later(1),
+                transitions: vec![
+                    transition(Some(client("a")), Some(full_client("a"))),
+                    transition(None, Some(full_client("b"))),
+                    transition(Some(full_client("c")), None),
+                ],
+            },
+            by: parsed("somebody else"),
+            at: later(2),
+        },
+        pending: vec![PendingSecret { client: client_id("a"), secret: secret_id("s") }],
+        unsettled: vec![
+            Settlement {
+                client: client_id("a"),
+                at: later(2),
+                secrets: Some(vec![secret_id("s"), secret_id("t")]),
+                tokens_until: Some(later(9)),
+            },
+            Settlement { client: client_id("b"), at: later(2), secrets: None, tokens_until: None },
+        ],
+        ..change_set(id)
     }
 }

@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use domain::change_set::ChangeSet;
 use domain::port::{
-    CatalogueRepository, ClientRepository, CredentialRepository, InsertClientError, KeyRepository,
-    Known, StoreCatalogueError, StoreKeysError, TokenRepository, UpdateClientError,
+    ApplyError, CatalogueRepository, ClientRepository, ClientTransaction, ClientWrite,
+    CredentialRepository, InsertClientError, KeyRepository, Known, StoreCatalogueError,
+    StoreKeysError, TokenRepository, UpdateClientError,
 };
 use domain::{
     Catalogue, CatalogueEdition, Change, Client, ClientId, Credential, EndingSecret, Fault, KeySet,
@@ -83,6 +85,29 @@ impl ClientRepository for Announced<dyn ClientRepository> {
     async fn remove(&self, id: &ClientId) -> Result<bool, Fault> {
         let _at_end = self.tell_at_end(Change::Client(id.clone()));
         self.inner.remove(id).await
+    }
+}
+
+#[async_trait]
+impl ClientTransaction for Announced<dyn ClientTransaction> {
+    async fn obstacle(&self) -> Result<Option<&'static str>, Fault> {
+        self.inner.obstacle().await
+    }
+
+    async fn apply(
+        &self,
+        writes: &[ClientWrite],
+        set: &ChangeSet,
+        expected: Revision,
+    ) -> Result<(), ApplyError> {
+        let changed = |write: &ClientWrite| match write {
+            ClientWrite::Insert(_) => None,
+            ClientWrite::Update { .. } | ClientWrite::Remove { .. } => {
+                Some(self.tell_at_end(Change::Client(write.client().clone())))
+            }
+        };
+        let _at_end: Vec<_> = writes.iter().filter_map(changed).collect();
+        self.inner.apply(writes, set, expected).await
     }
 }
 

@@ -6,22 +6,30 @@ use std::ops::Bound;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
+use domain::change_set::ChangeSet;
 use domain::port::{
     ClientDirectory, ClientPage, ClientQuery, ClientRepository, InsertClientError, LoginLedger,
     UpdateClientError,
 };
-use domain::{Client, ClientId, Fault, Login, Revision};
+use domain::{ChangeSetId, Client, ClientId, Fault, Login, Revision};
 
-/// Clients in a map, gone with the process.
+/// Clients in a map, and the change sets that are about them, gone with the process.
 #[derive(Debug, Default)]
-pub struct MemoryClients(RwLock<BTreeMap<ClientId, Client>>);
+pub struct MemoryClients(RwLock<Kept>);
+
+/// What is changed together is behind one lock.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    pub(crate) clients: BTreeMap<ClientId, Client>,
+    pub(crate) sets: BTreeMap<ChangeSetId, ChangeSet>,
+}
 
 impl MemoryClients {
-    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<ClientId, Client>> {
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Kept> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<ClientId, Client>> {
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Kept> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -29,11 +37,11 @@ impl MemoryClients {
 #[async_trait]
 impl ClientRepository for MemoryClients {
     async fn find(&self, id: &ClientId) -> Result<Option<Client>, Fault> {
-        Ok(self.read().get(id).cloned())
+        Ok(self.read().clients.get(id).cloned())
     }
 
     async fn insert(&self, client: &Client) -> Result<(), InsertClientError> {
-        match self.write().entry(client.id.clone()) {
+        match self.write().clients.entry(client.id.clone()) {
             Entry::Occupied(_) => Err(InsertClientError::AlreadyExists),
             Entry::Vacant(slot) => {
                 slot.insert(client.clone());
@@ -43,8 +51,8 @@ impl ClientRepository for MemoryClients {
     }
 
     async fn update(&self, client: &Client, expected: Revision) -> Result<(), UpdateClientError> {
-        let mut clients = self.write();
-        let stored = clients.get_mut(&client.id).ok_or(UpdateClientError::Unknown)?;
+        let mut kept = self.write();
+        let stored = kept.clients.get_mut(&client.id).ok_or(UpdateClientError::Unknown)?;
         if stored.revision != expected {
             return Err(UpdateClientError::Conflict);
         }
@@ -53,7 +61,7 @@ impl ClientRepository for MemoryClients {
     }
 
     async fn remove(&self, id: &ClientId) -> Result<bool, Fault> {
-        Ok(self.write().remove(id).is_some())
+        Ok(self.write().clients.remove(id).is_some())
     }
 }
 
@@ -68,9 +76,9 @@ impl ClientDirectory for MemoryClients {
             })
         };
         let from = query.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-        let clients = self.read();
-        let mut wanted =
-            clients.range((from, Bound::Unbounded)).map(|(_, client)| client).filter(is_wanted);
+        let kept = self.read();
+        let following = kept.clients.range((from, Bound::Unbounded)).map(|(_, client)| client);
+        let mut wanted = following.filter(is_wanted);
         let page = wanted.by_ref().take(query.limit).cloned().collect();
         Ok(ClientPage { clients: page, has_more: wanted.next().is_some() })
     }
@@ -79,9 +87,9 @@ impl ClientDirectory for MemoryClients {
 #[async_trait]
 impl LoginLedger for MemoryClients {
     async fn record(&self, logins: &[Login]) -> Result<(), Fault> {
-        let mut clients = self.write();
+        let mut kept = self.write();
         for login in logins {
-            if let Some(client) = clients.get_mut(&login.client) {
+            if let Some(client) = kept.clients.get_mut(&login.client) {
                 client.last_login = client.last_login.max(Some(login.at));
             }
         }

@@ -45,6 +45,24 @@ mod client_directory {
     }
 }
 
+mod change_set_repository {
+    use super::*;
+
+    contract::change_set_repository! {
+        #[tokio::test]
+        fixture() { (MemoryClients::default(), ()) }
+    }
+}
+
+mod client_transaction {
+    use super::*;
+
+    contract::client_transaction! {
+        #[tokio::test]
+        fixture() { (MemoryClients::default(), ()) }
+    }
+}
+
 mod login_ledger {
     use super::*;
 

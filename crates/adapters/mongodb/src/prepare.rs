@@ -1,4 +1,4 @@
-//! How old entries go.
+//! The indexes: how old entries go, and how what is left to be done is found.
 
 use std::time::Duration;
 
@@ -9,7 +9,9 @@ use mongodb::options::IndexOptions;
 
 use crate::MongoStores;
 use crate::moment::EPOCH;
-use crate::stores::{REFERENCE_TOKENS, REVOKED_CLIENTS, REVOKED_TOKENS, USED_ASSERTIONS};
+use crate::stores::{
+    CHANGE_SETS, REFERENCE_TOKENS, REVOKED_CLIENTS, REVOKED_TOKENS, USED_ASSERTIONS,
+};
 
 /// How long an entry is kept beyond its end, so that a server whose clock is ahead of ours by less
 /// does not undo a revocation, let a replay in (threat T45), or end a token before its time.
@@ -32,7 +34,28 @@ impl MongoStores {
     pub async fn prepare(&self) -> Result<(), Fault> {
         self.prepare_tokens().await?;
         self.prepare_replay().await?;
-        self.prepare_credentials().await
+        self.prepare_credentials().await?;
+        self.prepare_change_sets().await
+    }
+
+    /// As [`MongoStores::prepare`], for change sets alone: those of which something is left to be
+    /// done are found without looking at all of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`MongoStores::prepare`].
+    pub async fn prepare_change_sets(&self) -> Result<(), Fault> {
+        let unsettled = IndexModel::builder()
+            .keys(doc! { "is_settled": 1 })
+            .options(
+                IndexOptions::builder()
+                    .partial_filter_expression(doc! { "is_settled": false })
+                    .build(),
+            )
+            .build();
+        let create =
+            async { self.collection::<Document>(CHANGE_SETS).await?.create_index(unsettled).await };
+        self.connection().in_time(create).await.map(drop)
     }
 
     /// As [`MongoStores::prepare`], for revocations and reference tokens alone.

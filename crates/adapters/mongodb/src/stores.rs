@@ -15,6 +15,7 @@ use crate::{InvalidMongoUrl, MongoOptions};
 
 /// The collections that are ours alone. The database may be shared with other programs.
 pub(crate) const CLIENTS: &str = "tokenwright_clients";
+pub(crate) const CHANGE_SETS: &str = "tokenwright_change_sets";
 pub(crate) const REVOKED_TOKENS: &str = "tokenwright_revoked_tokens";
 pub(crate) const REVOKED_CLIENTS: &str = "tokenwright_revoked_clients";
 pub(crate) const USED_ASSERTIONS: &str = "tokenwright_used_assertions";

@@ -2,7 +2,8 @@
 //!
 //! [`SqliteStores`] and [`PgStores`] implement every storage port. What a port does is written
 //! once, over [`Engine`]: one statement that reads, or one statement that writes. A statement is
-//! atomic by itself in both databases, so no method can leave half of its work behind.
+//! atomic by itself in both databases, so no method can leave half of its work behind. What changes
+//! several rows that belong together (`ClientTransaction`) is one transaction.
 //!
 //! The schema is in `migrations/sqlite` and `migrations/postgres`, is embedded in the binary, and
 //! is applied by [`Stores::migrate`].
@@ -18,6 +19,6 @@ mod sweep;
 
 pub use engine::postgres::{InvalidPgUrl, PgOptions, Postgres};
 pub use engine::sqlite::{Sqlite, SqliteOptions};
-pub use engine::{Argument, Engine, FromEitherRow};
+pub use engine::{Argument, Engine, FromEitherRow, Step};
 pub use migration::{MigrationError, MigrationStatus};
 pub use stores::{PgStores, SqliteStores, Stores};

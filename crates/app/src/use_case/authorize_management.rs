@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::access_token::ActiveToken;
 use domain::management::ManagementRight;
 use domain::port::{BootstrapRepository, TokenDigester};
-use domain::{Fault, TokenDigest};
+use domain::{Author, ClientId, Fault, TokenDigest};
 use serde_json::Value;
 
 use super::token_info::{TokenInfo, TokenInfoError};
@@ -32,6 +32,33 @@ pub enum ManagementAuthentication {
     Bootstrap(Arc<dyn BootstrapRepository>),
 }
 
+/// Who manages the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Manager {
+    /// Nobody asked who it is.
+    Anybody,
+    /// Whoever has the management token.
+    Operator,
+    /// A client with the right scope.
+    Client(ClientId),
+}
+
+impl Manager {
+    /// How it is written down who did something.
+    ///
+    /// # Errors
+    ///
+    /// None that can be met: an author has room for any client.
+    pub fn author(&self) -> Result<Author, Fault> {
+        let text = match self {
+            Self::Anybody => "somebody who was not asked".to_owned(),
+            Self::Operator => "the management token".to_owned(),
+            Self::Client(client) => format!("client {client}"),
+        };
+        text.parse().map_err(Fault::corrupt)
+    }
+}
+
 /// Why a caller may not.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorizeManagementError {
@@ -56,7 +83,7 @@ impl AuthorizeManagement {
         matches!(self.authentication, ManagementAuthentication::None)
     }
 
-    /// Runs the use-case.
+    /// Runs the use-case, and says who the caller is.
     ///
     /// # Errors
     ///
@@ -66,9 +93,9 @@ impl AuthorizeManagement {
         &self,
         token: Option<&str>,
         right: ManagementRight,
-    ) -> Result<(), AuthorizeManagementError> {
+    ) -> Result<Manager, AuthorizeManagementError> {
         let expected = match &self.authentication {
-            ManagementAuthentication::None => return Ok(()),
+            ManagementAuthentication::None => return Ok(Manager::Anybody),
             ManagementAuthentication::Configured(digest) => Some(digest.clone()),
             ManagementAuthentication::Bootstrap(bootstrap) if token.is_some() => {
                 bootstrap.find().await?
@@ -78,11 +105,13 @@ impl AuthorizeManagement {
         let token = token.ok_or(AuthorizeManagementError::TokenMissing)?;
         let presented = self.digester.digest(token);
         if expected.is_some_and(|digest| self.digester.is_same(&digest, &presented)) {
-            return Ok(());
+            return Ok(Manager::Operator);
         }
         match self.token_info.execute(token).await {
             Ok(active) if !self.is_for_us(&active) => Err(AuthorizeManagementError::TokenInvalid),
-            Ok(active) if right.is_allowed_by(&active.scope) => Ok(()),
+            Ok(active) if right.is_allowed_by(&active.scope) => {
+                Ok(active.subject.map_or(Manager::Anybody, Manager::Client))
+            }
             Ok(_) => Err(AuthorizeManagementError::ScopeMissing(right)),
             Err(TokenInfoError::Inactive(_)) => Err(AuthorizeManagementError::TokenInvalid),
             Err(TokenInfoError::Fault(fault)) => Err(fault.into()),

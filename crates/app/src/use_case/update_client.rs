@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::port::{
     self, ClientRepository, Clock, CredentialRepository, RemoteKeys, SignatureVerifier,
 };
-use domain::{AuthenticationMethod, Client, ClientId, Credential, Fault, Revision};
+use domain::{Client, ClientId, Credential, Fault, Revision, Timestamp};
 
 use super::register_client::{check_keys, not_kept};
 use crate::catalogue_in_use::{CatalogueInUse, GiftRefusal};
@@ -82,7 +82,9 @@ impl UpdateClient {
         let now = self.clock.now();
         self.catalogue.check_gifts(Some(&before), &client, now)?;
         check_keys(&client, self.signatures.as_ref(), self.remote_keys.as_ref())?;
-        self.check_secrets(&client, before.authentication).await?;
+        if client.authentication != before.authentication {
+            check_secrets(&client, &before, &self.credentials.list(id).await?, now)?;
+        }
         client.revision = stored.next();
         client.updated_at = now;
         if let Err(error) = self.clients.update(&client, stored).await {
@@ -98,28 +100,26 @@ impl UpdateClient {
         }
         Ok(client)
     }
-    /// Whether the secrets that `client` has are of use by its method, where that was `old` before.
-    async fn check_secrets(
-        &self,
-        client: &Client,
-        old: AuthenticationMethod,
-    ) -> Result<(), UpdateClientError> {
-        let new = client.authentication;
-        let is_other_way = old.needs_sealed_secrets() != new.needs_sealed_secrets();
-        if !old.uses_secret() || !new.uses_secret() || !is_other_way {
-            return Ok(());
-        }
-        let now = self.clock.now();
-        let is_live = |it: &Credential| it.is_live(now);
-        if !self.credentials.list(&client.id).await?.iter().any(is_live) {
-            return Ok(());
-        }
-        let reason = format!(
-            "the secrets of the client are kept for {}, and of no use for {}: revoke them, change \
-             the method, and add a new one (/clients/{{client_id}}/secrets)",
-            old.name(),
-            new.name()
-        );
-        Err(invalid("token_endpoint_auth_method", reason).into())
+}
+
+/// Whether the secrets of a client are of use by the method that it has now.
+pub(crate) fn check_secrets(
+    now_is: &Client,
+    was: &Client,
+    secrets: &[Credential],
+    now: Timestamp,
+) -> Result<(), InvalidMetadata> {
+    let (old, new) = (was.authentication, now_is.authentication);
+    let is_other_way = old.needs_sealed_secrets() != new.needs_sealed_secrets();
+    let is_of_secrets = old.uses_secret() && new.uses_secret();
+    if !is_of_secrets || !is_other_way || !secrets.iter().any(|it| it.is_live(now)) {
+        return Ok(());
     }
+    let reason = format!(
+        "the secrets of the client are kept for {}, and of no use for {}: revoke them, change the \
+         method, and add a new one (/clients/{{client_id}}/secrets)",
+        old.name(),
+        new.name()
+    );
+    Err(invalid("token_endpoint_auth_method", reason))
 }

@@ -33,6 +33,21 @@ async fn a_patch_changes_what_it_names_and_nothing_else() {
     assert_eq!(house.clients.find(&id).await.unwrap(), Some(changed));
 }
 
+/// RFC 7396: a member that is not there stays, and `null` takes one away.
+#[tokio::test]
+async fn a_patch_of_what_a_client_tells_about_itself_leaves_the_rest_of_it() {
+    let house = House::new();
+    let told = json!({"tos_uri": "https://a.example", "software_id": "s", "contacts": ["x"]});
+    let id: ClientId = house.client(told).await.0.parse().unwrap();
+
+    let patch = json!({"tos_uri": null, "software_id": "t", "logo_uri": null});
+    let changed = change(&house, &id, patch, None).await.unwrap();
+
+    let told = Value::Object(changed.informative.as_object().clone());
+    assert_eq!(told, json!({"software_id": "t", "contacts": ["x"]}));
+    assert!(change(&house, &id, json!({"contacts": "x"}), None).await.is_err());
+}
+
 #[tokio::test]
 async fn a_patch_of_what_was_changed_meanwhile_changes_nothing() {
     let house = House::new();

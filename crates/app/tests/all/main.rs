@@ -14,6 +14,7 @@ mod support;
 mod assertions;
 mod authentication;
 mod catalogue;
+mod changes;
 mod clients;
 mod introspection;
 mod key_schedule;

@@ -6,13 +6,16 @@
 //! - it is `async` only if an adapter can wait on the network, the disk or a queue;
 //! - absence is `Option`, a conflict the caller can act on is a variant or a `bool`, and
 //!   everything else is a [`Fault`](crate::Fault);
-//! - each method is atomic by itself: there is no transaction object;
+//! - each method is atomic by itself: there is no transaction object, and what has to change
+//!   together is one method with a name;
 //! - its promises are written as doc comments here and as cases in `contract`.
 
 mod bootstrap_repository;
 mod catalogue_repository;
 mod change_feed;
+mod change_set_repository;
 mod client_repository;
+mod client_transaction;
 mod clock;
 mod credential_repository;
 mod entropy;
@@ -34,10 +37,12 @@ mod token_verifier;
 pub use bootstrap_repository::BootstrapRepository;
 pub use catalogue_repository::{CatalogueRepository, StoreCatalogueError};
 pub use change_feed::{ChangeAnnouncer, ChangeFeed, ChangeListener};
+pub use change_set_repository::{ChangeSetPage, ChangeSetQuery, ChangeSetRepository};
 pub use client_repository::{
     ClientDirectory, ClientPage, ClientQuery, ClientRepository, InsertClientError, LoginLedger,
     UpdateClientError,
 };
+pub use client_transaction::{ApplyError, ClientTransaction, ClientWrite};
 pub use clock::Clock;
 pub use credential_repository::CredentialRepository;
 pub use entropy::Entropy;

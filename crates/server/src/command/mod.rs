@@ -1,7 +1,9 @@
 //! The command line.
 
+mod apply;
 mod bootstrap_token;
 mod catalogue;
+mod changes;
 mod check;
 mod client;
 mod healthcheck;
@@ -51,6 +53,20 @@ enum Command {
     /// Manages clients.
     #[command(subcommand)]
     Client(client::Client),
+    /// Makes the clients what a file says, all of them at once or none.
+    ///
+    /// The file lists clients by their id, each with all its members, by their names in
+    /// POST /clients. What is left out of a client is what it is for a new one, but for its state,
+    /// which stays. Clients that are not in the file stay, without --prune. What was done can be
+    /// undone: see tokenwright changes.
+    ///
+    /// Ends with 0 if the clients are what the file says, with 3 if --dry-run found that they are
+    /// not, and with 1 if nothing was changed because the file is wrong, a client was changed at
+    /// the same time, or a store failed.
+    Apply(apply::Arguments),
+    /// Manages change sets: what was, or will be, changed at once.
+    #[command(subcommand)]
+    Changes(changes::Changes),
     /// Manages capabilities, scopes and resources.
     #[command(subcommand)]
     Catalogue(catalogue::CatalogueCommand),
@@ -90,6 +106,9 @@ pub(crate) enum CommandError {
     /// The command cannot be carried out as it was given.
     #[error("{0}")]
     Refused(String),
+    /// Something would be changed, and it is known by now what.
+    #[error("the clients are not what the file says")]
+    WouldChange,
     /// The server could not start.
     #[error(transparent)]
     Serve(#[from] serve::ServeError),
@@ -115,6 +134,7 @@ pub fn run() -> ExitCode {
             }
             ExitCode::from(2)
         }
+        Err(CommandError::WouldChange) => ExitCode::from(3),
         Err(error) => {
             complain(&format!("tokenwright: {error}"));
             ExitCode::FAILURE
@@ -131,6 +151,8 @@ fn carry_out(command: Command, settings: Settings, output: &Output) -> Result<()
             Command::Serve => Ok(()),
             Command::Check => check::run(&settings, output),
             Command::Client(command) => client::run(command, &settings, output).await,
+            Command::Apply(it) => apply::run(it, &settings, output).await,
+            Command::Changes(command) => changes::run(command, &settings, output).await,
             Command::Catalogue(command) => catalogue::run(command, &settings, output).await,
             Command::Keys(command) => keys::run(command, &settings, output).await,
             Command::Migrate => migrate::run(&settings, output).await,

@@ -20,6 +20,8 @@ use super::form::Form;
 const FORM_LIMIT: usize = 64 * 1024;
 /// A client with ten keys of 8192 bits and rich metadata stays below.
 const JSON_LIMIT: usize = 256 * 1024;
+/// A thousand clients with a key each stay below.
+const LARGE_JSON_LIMIT: usize = 4 * 1024 * 1024;
 /// How much of a body that is too large is read before the answer, and for how long: a client
 /// that is still writing would lose the answer in a reset.
 const DRAIN_LIMIT: usize = 256 * 1024 * 1024;
@@ -59,12 +61,28 @@ pub(crate) async fn form_or_query(
 
 /// Reads a JSON object (`application/json`).
 pub(crate) async fn json(headers: &HeaderMap, payload: Payload) -> Result<JsonObject, ApiError> {
+    json_up_to(JSON_LIMIT, headers, payload).await
+}
+
+/// As [`json`], where many things may be in it.
+pub(crate) async fn large_json(
+    headers: &HeaderMap,
+    payload: Payload,
+) -> Result<JsonObject, ApiError> {
+    json_up_to(LARGE_JSON_LIMIT, headers, payload).await
+}
+
+async fn json_up_to(
+    limit: usize,
+    headers: &HeaderMap,
+    payload: Payload,
+) -> Result<JsonObject, ApiError> {
     let media_type = checked_media_type(
         headers,
         "application/json",
         "the body must be application/json in UTF-8, not compressed",
     );
-    let bytes = bytes(payload, JSON_LIMIT).await?;
+    let bytes = bytes(payload, limit).await?;
     media_type?;
     domain::parse_object(&bytes).map_err(|_| {
         ApiError::new(

@@ -14,6 +14,10 @@ use super::{Api, forwarded};
 /// answer is promised.
 const PATIENCE: Duration = Duration::from_secs(9);
 
+/// How long a caller waits for many changes at once, and for secrets to be hashed, which is slow on
+/// purpose. Stores that do not answer have limits of their own.
+const LONG_PATIENCE: Duration = Duration::from_mins(2);
+
 /// Carries a change out to the end, even where the caller goes away or loses patience: one that is
 /// dropped halfway would leave half a change behind.
 ///
@@ -52,6 +56,18 @@ pub(super) async fn or_back<T: 'static, E: Into<ApiError> + 'static, B: Future<O
     take_back: impl FnOnce(T) -> B + 'static,
 ) -> Result<T, ApiError> {
     within(PATIENCE, work, take_back).await
+}
+
+/// As [`or_back`], for what may take long.
+pub(super) async fn long_or_back<
+    T: 'static,
+    E: Into<ApiError> + 'static,
+    B: Future<Output = ()>,
+>(
+    work: impl Future<Output = Result<T, E>> + 'static,
+    take_back: impl FnOnce(T) -> B + 'static,
+) -> Result<T, ApiError> {
+    within(LONG_PATIENCE, work, take_back).await
 }
 
 async fn within<T: 'static, E: Into<ApiError> + 'static, B: Future<Output = ()>>(

@@ -73,7 +73,7 @@ async fn guard<B: MessageBody>(
         ManagementRight::WriteCatalogue
     };
     match clients::authorized(&request, right).await {
-        Ok(()) => next.call(request).await.map(ServiceResponse::map_into_left_body),
+        Ok(_) => next.call(request).await.map(ServiceResponse::map_into_left_body),
         Err(error) => Ok(super::refused(request, error)),
     }
 }

@@ -8,8 +8,8 @@ use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderMap, IF_MATCH};
 use actix_web::middleware::{Next, from_fn};
-use actix_web::{HttpRequest, HttpResponse, web};
-use app::{Authority, ClientChanges, NewClient};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
+use app::{Authority, ClientChanges, Manager, NewClient};
 use domain::management::ManagementRight;
 use domain::port::ClientQuery;
 use domain::{Client, ClientId, ClientState, Revision};
@@ -62,7 +62,7 @@ pub(crate) fn routes() -> impl HttpServiceFactory + use<> {
 }
 
 /// Whoever only looks needs the right to read, all others the right to write.
-async fn guard<B: MessageBody>(
+pub(super) async fn guard<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
@@ -72,7 +72,10 @@ async fn guard<B: MessageBody>(
         ManagementRight::WriteClients
     };
     match authorized(&request, right).await {
-        Ok(()) => next.call(request).await.map(ServiceResponse::map_into_left_body),
+        Ok(manager) => {
+            request.extensions_mut().insert(manager);
+            next.call(request).await.map(ServiceResponse::map_into_left_body)
+        }
         Err(error) => Ok(super::refused(request, error)),
     }
 }
@@ -81,13 +84,13 @@ async fn guard<B: MessageBody>(
 pub(crate) async fn authorized(
     request: &ServiceRequest,
     right: ManagementRight,
-) -> Result<(), ApiError> {
+) -> Result<Manager, ApiError> {
     let Some(api) = request.app_data::<web::Data<Api>>() else {
         return Err(domain::Fault::corrupt("the handlers have no use-cases").into());
     };
     if api.authorize_management.is_open() {
         // A proxy that authenticates callers may leave its own Authorization header on.
-        return Ok(());
+        return Ok(Manager::Anybody);
     }
     let token = bearer::token(request.headers())?;
     Ok(api.authorize_management.execute(token, right).await?)
@@ -206,15 +209,20 @@ fn shown(client: &Client) -> HttpResponse {
 
 /// `If-Match` (RFC 9110 section 13.1.1): the revisions the caller has seen; `None` for `*`.
 pub(super) fn expected_revisions(headers: &HeaderMap) -> Result<Option<Vec<Revision>>, ApiError> {
-    let Some(value) = headers.get(IF_MATCH) else {
+    if !headers.contains_key(IF_MATCH) {
         return Err(ApiError::new(
             ErrorCode::PreconditionRequired,
             "a change needs If-Match with the ETag of the client as it was read",
         ));
-    };
-    let value = value.to_str().unwrap_or_default().trim();
+    }
+    Ok(revisions_seen(headers))
+}
+
+/// As [`expected_revisions`], where `If-Match` may be left out: that is as good as `*`.
+pub(super) fn revisions_seen(headers: &HeaderMap) -> Option<Vec<Revision>> {
+    let value = headers.get(IF_MATCH)?.to_str().unwrap_or_default().trim();
     if value == "*" {
-        return Ok(None);
+        return None;
     }
     // A tag that is none of ours matches nothing.
     let revisions = value
@@ -222,5 +230,5 @@ pub(super) fn expected_revisions(headers: &HeaderMap) -> Result<Option<Vec<Revis
         .filter_map(|tag| tag.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok())
         .map(Revision)
         .collect();
-    Ok(Some(revisions))
+    Some(revisions)
 }

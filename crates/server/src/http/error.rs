@@ -13,7 +13,7 @@ use app::{
     PreviewTokenError, RegisterClientError, RevokeTokenError, TokenInfoError, UpdateClientError,
 };
 use domain::management::ManagementRight;
-use domain::{Fault, FaultKind, GrantRefusal, InvalidCatalogue};
+use domain::{Fault, FaultKind, GrantRefusal, InvalidCatalogue, JsonObject};
 use serde::Serialize;
 
 /// The `error` member, which decides the status.
@@ -40,6 +40,8 @@ pub(crate) enum ErrorCode {
     PreconditionRequired,
     TooLarge,
     TooManyRequests,
+    /// The server as it is set up cannot do it, whatever is sent.
+    NotSupported,
     ServerError,
     /// `server_error` where it is another server's: it refused what we asked of it.
     BadGateway,
@@ -66,6 +68,7 @@ impl ErrorCode {
             Self::PreconditionFailed => "precondition_failed",
             Self::PreconditionRequired => "precondition_required",
             Self::TooManyRequests => "too_many_requests",
+            Self::NotSupported => "not_supported",
             Self::ServerError | Self::BadGateway => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
         }
@@ -92,6 +95,7 @@ impl ErrorCode {
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Self::NotSupported => StatusCode::NOT_IMPLEMENTED,
             Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
             Self::BadGateway => StatusCode::BAD_GATEWAY,
             Self::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -125,6 +129,7 @@ impl ErrorCode {
             | Self::PreconditionRequired
             | Self::TooLarge
             | Self::TooManyRequests
+            | Self::NotSupported
             | Self::ServerError
             | Self::BadGateway
             | Self::TemporarilyUnavailable => None,
@@ -140,6 +145,8 @@ pub(crate) struct ApiError {
     allow: Option<&'static str>,
     retry_after_seconds: Option<u64>,
     closes: bool,
+    /// What machines can use beside the description.
+    members: Option<Box<JsonObject>>,
     fault: Option<Fault>,
 }
 
@@ -152,8 +159,15 @@ impl ApiError {
             allow: None,
             retry_after_seconds: None,
             closes: false,
+            members: None,
             fault: None,
         }
+    }
+
+    /// A refusal that says more than fits into a sentence.
+    pub(crate) fn with_member(mut self, name: &str, value: serde_json::Value) -> Self {
+        self.members.get_or_insert_default().insert(name.to_owned(), value);
+        self
     }
 
     /// A refusal after which the connection is closed: the rest of the request is still coming.
@@ -480,6 +494,7 @@ impl ResponseError for ApiError {
             error_description: &self.description,
             status_code: self.code.status().as_u16(),
             message: &self.description,
+            members: self.members.as_deref(),
         })
     }
 }
@@ -491,6 +506,8 @@ struct Body<'a> {
     #[serde(rename = "statusCode")]
     status_code: u16,
     message: &'a str,
+    #[serde(flatten)]
+    members: Option<&'a JsonObject>,
 }
 
 #[cfg(test)]

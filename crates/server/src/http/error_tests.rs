@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use app::{ManageRegistrationError, RevokeKeyError, RotateKeysError};
+use app::{ChangesError, DraftProblem, ManageRegistrationError, RevokeKeyError, RotateKeysError};
 use domain::access_token::InactiveToken;
 use domain::port::StoreKeysError;
 use domain::{AssertionRefusal, JwsRejection};
@@ -111,6 +111,35 @@ fn grants() -> Vec<GrantRefusal> {
     every
 }
 
+fn changes() -> Vec<ChangesError> {
+    let problem = |member: &str| DraftProblem {
+        operation: Some(3),
+        client: None,
+        member: Some(member.to_owned()),
+        reason: "is wrong".to_owned(),
+    };
+    let every = vec![
+        ChangesError::Unknown,
+        ChangesError::Superseded,
+        ChangesError::WrongState { state: "committed", mend: "draft another one" },
+        ChangesError::Moved(vec!["a".parse().unwrap(), "b".parse().unwrap()]),
+        ChangesError::Invalid(vec![problem("scope"), problem("jwks")]),
+        ChangesError::Impossible("the store cannot do it"),
+    ];
+    for error in &every {
+        match error {
+            ChangesError::Unknown
+            | ChangesError::Superseded
+            | ChangesError::WrongState { .. }
+            | ChangesError::Moved(_)
+            | ChangesError::Invalid(_)
+            | ChangesError::Impossible(_)
+            | ChangesError::Fault(_) => (),
+        }
+    }
+    every
+}
+
 #[test]
 fn tells_every_error_as_the_specs_want() {
     let metadata =
@@ -162,6 +191,8 @@ fn tells_every_error_as_the_specs_want() {
     table.push(row(RevokeKeyError::Unknown(domain::UnknownKey)));
     table.push(row(StoreKeysError::Conflict));
     table.push(row(StoreKeysError::ReadOnly));
+    table.push("# changes".to_owned());
+    table.extend(changes().into_iter().map(row));
     table.push("# the catalogue".to_owned());
     let catalogue = || InvalidCatalogue {
         place: "resources[1].scopes".to_owned(),

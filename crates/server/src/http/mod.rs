@@ -5,6 +5,7 @@ mod bearer;
 mod body;
 mod carried;
 mod catalogue;
+mod changes;
 mod client_authentication;
 mod clients;
 mod dialect;
@@ -47,6 +48,7 @@ use app::{
 use domain::port::{Clock, KeyRepository, TokenDigester};
 use domain::{Issuer, SigningAlgorithm, TokenDigest};
 
+pub(crate) use changes::Changes;
 pub(crate) use dialect::{Dialect, DialectName, Dialects};
 pub(crate) use forwarded::forwarded_headers;
 pub(crate) use observe::observe;
@@ -70,6 +72,8 @@ pub(crate) struct Api {
     pub(crate) update_client: UpdateClient,
     pub(crate) change_state: ChangeState,
     pub(crate) delete_client: DeleteClient,
+    /// There where the store of clients may be able to change several at once.
+    pub(crate) changes: Option<Changes>,
     pub(crate) list_secrets: ListSecrets,
     pub(crate) add_secret: AddSecret,
     pub(crate) rotate_secret: RotateSecret,
@@ -188,6 +192,7 @@ pub(crate) fn routes(prefix: &str, dialects: &Dialects) -> impl FnOnce(&mut Serv
                     .service(preview::route())
                     .service(clients::routes())
                     .service(keys::routes())
+                    .service(changes::routes())
                     .configure(catalogue::routes)
                     .default_service(web::to(unknown_path)),
             )

@@ -31,7 +31,7 @@ async fn guard<B: MessageBody>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     match clients::authorized(&request, ManagementRight::ReadClients).await {
-        Ok(()) => next.call(request).await.map(ServiceResponse::map_into_left_body),
+        Ok(_) => next.call(request).await.map(ServiceResponse::map_into_left_body),
         Err(error) => Ok(super::refused(request, error)),
     }
 }

@@ -7,8 +7,8 @@ use actix_web::rt::task::JoinHandle;
 use actix_web::rt::{self, time};
 use actix_web::web;
 use app::{
-    ClaimBootstrapToken, EnsureKeys, EnsureKeysError, RefreshCatalogue, SurveySecrets, TendKeys,
-    UndoRegistrations,
+    ClaimBootstrapToken, EnsureKeys, EnsureKeysError, RefreshCatalogue, SettleChanges,
+    SurveySecrets, TendKeys, UndoRegistrations,
 };
 use domain::port::{ChangeFeed, ChangeListener};
 use domain::{Fault, SigningAlgorithm};
@@ -22,6 +22,7 @@ use crate::wiring::{Notes, Stores};
 
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 const UNDO_EVERY: Duration = Duration::from_secs(3);
+const SETTLE_EVERY: Duration = Duration::from_secs(5);
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
 const REFRESH_AGAIN: Duration = Duration::from_secs(1);
 const FIRST_WAIT: Duration = Duration::from_millis(250);
@@ -77,6 +78,7 @@ impl Tasks {
         let (phase, stores) = (Arc::clone(&starter.phase), Arc::clone(&starter.stores));
         let tend_keys = starter.tend_keys.clone();
         let secrets_watch = starter.secrets_watch.clone();
+        let phase_of_changes = Arc::clone(&phase);
         let refresh_catalogue = starter.refresh_catalogue.clone();
         let mut handles = vec![
             rt::spawn(async move {
@@ -108,6 +110,9 @@ impl Tasks {
         }
         handles.push(rt::spawn(announce(Arc::clone(&stores))));
         handles.push(rt::spawn(undo(api.register_client.undo_registrations())));
+        if let Some(changes) = &api.changes {
+            handles.push(rt::spawn(settle(changes.settle.clone(), phase_of_changes)));
+        }
         handles.push(rt::spawn(sweep(stores, api)));
         (Self { handles }, failed)
     }
@@ -283,6 +288,19 @@ async fn undo(undo: UndoRegistrations) {
         time::sleep(UNDO_EVERY).await;
         if let Err(fault) = undo.execute().await {
             tracing::debug!(error = fault.explained(), "half a client waits to be removed");
+        }
+    }
+}
+
+/// Does what follows from commits that whoever made them did not live to do.
+async fn settle(settle: SettleChanges, phase: Arc<Phase>) {
+    loop {
+        time::sleep(SETTLE_EVERY).await;
+        // Before the start the schema may be missing.
+        if phase.has_started()
+            && let Err(fault) = settle.execute().await
+        {
+            tracing::debug!(error = fault.explained(), "a commit waits to be brought to its end");
         }
     }
 }

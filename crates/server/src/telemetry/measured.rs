@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use domain::change_set::ChangeSet;
 use domain::port::{
-    CatalogueRepository, ClientDirectory, ClientPage, ClientQuery, ClientRepository,
+    ApplyError, CatalogueRepository, ChangeSetPage, ChangeSetQuery, ChangeSetRepository,
+    ClientDirectory, ClientPage, ClientQuery, ClientRepository, ClientTransaction, ClientWrite,
     CredentialRepository, InsertClientError, KeyRepository, LoginLedger, ReferenceTokenRepository,
     ReplayGuard, StoreCatalogueError, StoreKeysError, TokenRepository, UpdateClientError,
 };
 use domain::{
-    Catalogue, CatalogueEdition, Client, ClientId, Credential, EndingSecret, Fault, FaultKind,
-    KeySet, Login, ReferenceToken, Revision, SecretHash, SecretId, SecretUse, SigningKey,
-    Timestamp, TokenDigest, TokenId,
+    Catalogue, CatalogueEdition, ChangeSetId, Client, ClientId, Credential, EndingSecret, Fault,
+    FaultKind, KeySet, Login, ReferenceToken, Revision, SecretHash, SecretId, SecretUse,
+    SigningKey, Timestamp, TokenDigest, TokenId,
 };
 
 use super::metrics::Metrics;
@@ -48,6 +50,15 @@ impl MayBeFault for UpdateClientError {
     fn fault(&self) -> Option<FaultKind> {
         match self {
             Self::Unknown | Self::Conflict | Self::Refused { .. } => None,
+            Self::Fault(fault) => Some(fault.kind()),
+        }
+    }
+}
+
+impl MayBeFault for ApplyError {
+    fn fault(&self) -> Option<FaultKind> {
+        match self {
+            Self::Moved(_) | Self::Superseded | Self::Impossible(_) => None,
             Self::Fault(fault) => Some(fault.kind()),
         }
     }
@@ -102,6 +113,49 @@ impl ClientRepository for Measured<dyn ClientRepository> {
 
     async fn remove(&self, id: &ClientId) -> Result<bool, Fault> {
         self.measure("remove_client", self.inner.remove(id)).await
+    }
+}
+
+#[async_trait]
+impl ChangeSetRepository for Measured<dyn ChangeSetRepository> {
+    async fn find(&self, id: &ChangeSetId) -> Result<Option<ChangeSet>, Fault> {
+        self.measure("find_change_set", self.inner.find(id)).await
+    }
+
+    async fn page(&self, query: &ChangeSetQuery) -> Result<ChangeSetPage, Fault> {
+        self.measure("page_change_sets", self.inner.page(query)).await
+    }
+
+    async fn unsettled(&self, limit: usize) -> Result<Vec<ChangeSetId>, Fault> {
+        self.measure("unsettled_change_sets", self.inner.unsettled(limit)).await
+    }
+
+    async fn insert(&self, set: &ChangeSet) -> Result<bool, Fault> {
+        self.measure("insert_change_set", self.inner.insert(set)).await
+    }
+
+    async fn update(&self, set: &ChangeSet, expected: Revision) -> Result<bool, Fault> {
+        self.measure("update_change_set", self.inner.update(set, expected)).await
+    }
+
+    async fn remove(&self, id: &ChangeSetId, expected: Revision) -> Result<bool, Fault> {
+        self.measure("remove_change_set", self.inner.remove(id, expected)).await
+    }
+}
+
+#[async_trait]
+impl ClientTransaction for Measured<dyn ClientTransaction> {
+    async fn obstacle(&self) -> Result<Option<&'static str>, Fault> {
+        self.measure("transaction_obstacle", self.inner.obstacle()).await
+    }
+
+    async fn apply(
+        &self,
+        writes: &[ClientWrite],
+        set: &ChangeSet,
+        expected: Revision,
+    ) -> Result<(), ApplyError> {
+        self.measure("apply_change_set", self.inner.apply(writes, set, expected)).await
     }
 }
 

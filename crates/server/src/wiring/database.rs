@@ -25,8 +25,8 @@ pub(super) struct Opened {
     pub(super) sqlite: Option<Arc<SqliteStores>>,
     pub(super) postgres: Option<Arc<PgStores>>,
     pub(super) mongodb: Option<Arc<MongoStores>>,
-    /// Whether revocations and reference tokens, and whether used assertions, are in MongoDB.
-    pub(super) in_mongodb: (bool, bool, bool),
+    /// Whether revocations and reference tokens, used assertions, secrets, and clients are in MongoDB.
+    pub(super) in_mongodb: [bool; 4],
     pub(super) redis: Option<Arc<RedisStores>>,
     pub(super) crud: Option<Arc<CrudClients>>,
 }
@@ -53,7 +53,7 @@ impl Opened {
             opened.mongodb = Some(Arc::new(mongodb(it).await?));
             let is_there = |store| store == Store::Mongodb;
             opened.in_mongodb =
-                (is_there(names.tokens), is_there(names.replay), is_there(names.credentials));
+                [names.tokens, names.replay, names.credentials, names.clients].map(is_there);
         }
         if let Some(it) = settings.crud.as_ref().filter(|_| uses(Store::Crud)) {
             opened.crud = Some(Arc::new(crud(it)?));
@@ -117,8 +117,9 @@ impl Opened {
 pub(super) enum Database {
     Sqlite(Arc<SqliteStores>),
     Postgres(Arc<PgStores>),
-    /// With what is kept in it of what ends: tokens, used assertions, and secrets.
-    Mongodb(Arc<MongoStores>, (bool, bool, bool)),
+    /// With what is kept in it of what needs indexes: tokens, used assertions, secrets, and clients
+    /// (and so change sets).
+    Mongodb(Arc<MongoStores>, [bool; 4]),
 }
 
 /// The collection may be another program's, in which we may make no index: then secrets that end are
@@ -148,7 +149,7 @@ impl Database {
             Self::Sqlite(it) => migrate(it).await,
             Self::Postgres(it) => migrate(it).await,
             // Indexes, and nothing else: made where they are missing.
-            Self::Mongodb(it, (has_tokens, has_replay, has_secrets)) => {
+            Self::Mongodb(it, [has_tokens, has_replay, has_secrets, has_clients]) => {
                 domain::port::HealthProbe::check(it.as_ref()).await?;
                 if *has_tokens {
                     it.prepare_tokens().await?;
@@ -158,6 +159,9 @@ impl Database {
                 }
                 if *has_secrets {
                     prepare_credentials(it).await?;
+                }
+                if *has_clients {
+                    prepare_change_sets(it).await?;
                 }
                 return Ok(Vec::new());
             }
@@ -207,6 +211,18 @@ async fn migrate<E: adapter_sql::Engine>(
     let pending = stores.pending_migrations().await?;
     stores.migrate().await?;
     Ok(pending.into_iter().map(|it| format!("{:04} {}", it.version, it.description)).collect())
+}
+
+/// A user without a right on the collection of change sets can do all else: that is no reason not to
+/// start.
+async fn prepare_change_sets(stores: &MongoStores) -> Result<(), Fault> {
+    match stores.prepare_change_sets().await {
+        Err(fault) if !fault.is_passing() => {
+            tracing::warn!(error = fault.explained(), "staged changes cannot be kept");
+            Ok(())
+        }
+        outcome => outcome,
+    }
 }
 
 async fn sqlite(settings: &Settings) -> Result<SqliteStores, OpenError> {

@@ -17,12 +17,12 @@ use adapter_hashing::{
 use adapter_jose::{ClientKeyVerifier, KeyFactory, KeyRing};
 use adapter_memory::{
     CacheOptions, CachedClients, CachedCredentials, CachedReferences, CachedRemoteKeys,
-    CachedTokens, Invalidation, SystemClock, UncachedReads, WriteBehind,
+    CachedTokens, CachedTransaction, Invalidation, SystemClock, UncachedReads, WriteBehind,
 };
 use app::{CatalogueInUse, RegistrationRules};
 use domain::port::{
-    CatalogueRepository, ChangeListener, ClientDirectory, ClientRepository, Clock,
-    CredentialRepository, Entropy, KeyMaker, KeyRepository, KeyRingInstaller, LoginLedger,
+    CatalogueRepository, ChangeListener, ClientDirectory, ClientRepository, ClientTransaction,
+    Clock, CredentialRepository, Entropy, KeyMaker, KeyRepository, KeyRingInstaller, LoginLedger,
     MacVerifier, ReferenceTokenRepository, ReplayGuard, SecretHasher, SignatureVerifier,
     TokenDigester, TokenRepository, TokenSigner, TokenVerifier,
 };
@@ -33,7 +33,7 @@ pub(crate) use client_keys::check_client_keys;
 pub(crate) use database::check_stores;
 pub(crate) use keys::check_keys;
 use samples::{cache_samples, hashing_samples, note_samples};
-pub(crate) use stores::{Dependency, OpenError, Stores};
+pub(crate) use stores::{ChangeStores, Dependency, OpenError, Stores};
 
 use crate::serve::SecretNumbers;
 use crate::settings::{KeyStore, Scheme, Settings, Stores as StoreNames};
@@ -148,6 +148,7 @@ pub(crate) struct Cached {
     /// at once.
     pub(crate) managed_clients: Arc<dyn ClientRepository>,
     pub(crate) directory: Arc<dyn ClientDirectory>,
+    pub(crate) changes: Option<ChangeStores>,
     pub(crate) credentials: Arc<dyn CredentialRepository>,
     pub(crate) measured_credentials: Arc<dyn CredentialRepository>,
     pub(crate) tokens: Arc<dyn TokenRepository>,
@@ -191,6 +192,22 @@ fn measured_keys(
         KeyStore::In(store) => store.name(),
     };
     Arc::new(Measured { inner: Arc::clone(&stores.keys), store, metrics: Arc::clone(metrics) })
+}
+
+fn cached_changes(
+    stores: &Stores,
+    names: StoreNames,
+    metrics: &Arc<Metrics>,
+    clients: &Arc<CachedClients>,
+) -> Option<ChangeStores> {
+    let store = names.clients.name();
+    let ChangeStores { sets, transaction } = stores.changes.clone()?;
+    let transaction: Arc<dyn ClientTransaction> =
+        Arc::new(Measured { inner: transaction, store, metrics: Arc::clone(metrics) });
+    Some(ChangeStores {
+        sets: Arc::new(Measured { inner: sets, store, metrics: Arc::clone(metrics) }),
+        transaction: Arc::new(CachedTransaction::new(transaction, Arc::clone(clients))),
+    })
 }
 
 impl Cached {
@@ -275,6 +292,7 @@ impl Cached {
             keys: Arc::clone(&keys_changed),
             catalogue: Arc::clone(&catalogue_changed),
         });
+        let changes = cached_changes(stores, names, &metrics, &clients);
         let managed_clients = Arc::new(UncachedReads::new(measured_clients, Arc::clone(&clients)));
         Ok(Self {
             clients,
@@ -283,6 +301,7 @@ impl Cached {
             catalogue: measured!(stores.catalogue, names.credentials),
             catalogue_in_use: catalogue_in_use(settings),
             directory: measured!(stores.directory, names.clients),
+            changes,
             credentials,
             measured_credentials,
             tokens,

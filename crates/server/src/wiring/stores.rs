@@ -11,9 +11,9 @@ use adapter_memory::{
     MemoryReferenceTokens, MemoryReplayGuard, MemoryTokens, News, SystemClock,
 };
 use domain::port::{
-    BootstrapRepository, CatalogueRepository, ChangeAnnouncer, ChangeFeed, ClientDirectory,
-    ClientRepository, CredentialRepository, HealthProbe, KeyRepository, LoginLedger,
-    ReferenceTokenRepository, ReplayGuard, TokenRepository,
+    BootstrapRepository, CatalogueRepository, ChangeAnnouncer, ChangeFeed, ChangeSetRepository,
+    ClientDirectory, ClientRepository, ClientTransaction, CredentialRepository, HealthProbe,
+    KeyRepository, LoginLedger, ReferenceTokenRepository, ReplayGuard, TokenRepository,
 };
 use domain::{Fault, Timestamp};
 
@@ -71,6 +71,8 @@ pub(crate) struct Stores {
     pub(crate) clients: Arc<dyn ClientRepository>,
     pub(crate) directory: Arc<dyn ClientDirectory>,
     pub(crate) logins: Arc<dyn LoginLedger>,
+    /// There where the store of clients can change several of them at once, or might.
+    pub(crate) changes: Option<ChangeStores>,
     pub(crate) credentials: Arc<dyn CredentialRepository>,
     pub(crate) tokens: Arc<dyn TokenRepository>,
     pub(crate) replay: Arc<dyn ReplayGuard>,
@@ -85,6 +87,13 @@ pub(crate) struct Stores {
     pub(crate) announcements: Option<Announcements>,
     pub(super) names: StoreNames,
     databases: Vec<Database>,
+}
+
+/// Where staged changes are kept, and how they take effect.
+#[derive(Clone)]
+pub(crate) struct ChangeStores {
+    pub(crate) sets: Arc<dyn ChangeSetRepository>,
+    pub(crate) transaction: Arc<dyn ClientTransaction>,
 }
 
 /// What this node has to tell others, and by which way.
@@ -135,6 +144,12 @@ impl Stores {
                     Postgres in postgres, Mongodb in mongodb, Crud in crud)?
             };
         }
+        macro_rules! of_changes {
+            ($port:ty) => {
+                on!($port: &opened, names.clients, Arc::clone(&memory), Sqlite in sqlite,
+                    Postgres in postgres, Mongodb in mongodb)?
+            };
+        }
         macro_rules! of_credentials {
             ($port:ty, $memory:expr) => {
                 on!($port: &opened, names.credentials, $memory, Sqlite in sqlite, Postgres in postgres,
@@ -151,6 +166,15 @@ impl Stores {
             clients: of_clients!(dyn ClientRepository),
             directory: of_clients!(dyn ClientDirectory),
             logins: of_clients!(dyn LoginLedger),
+            changes: match names.clients {
+                Store::Memory | Store::Sqlite | Store::Postgres | Store::Mongodb => {
+                    Some(ChangeStores {
+                        sets: of_changes!(dyn ChangeSetRepository),
+                        transaction: of_changes!(dyn ClientTransaction),
+                    })
+                }
+                Store::Crud | Store::Redis => None,
+            },
             credentials: of_credentials!(
                 dyn CredentialRepository,
                 Arc::new(MemoryCredentials::default())
@@ -201,6 +225,9 @@ impl Stores {
         }
         Self {
             clients: announced!(self.clients),
+            changes: self
+                .changes
+                .map(|it| ChangeStores { transaction: announced!(it.transaction), ..it }),
             credentials: announced!(self.credentials),
             tokens: announced!(self.tokens),
             keys: announced!(self.keys),

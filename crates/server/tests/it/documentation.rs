@@ -164,9 +164,13 @@ async fn every_route_is_documented_and_every_documented_path_is_there() {
         "scopes": [{"name": "known"}], "resources": [{"identifier": "known"}]});
     let put = server.manage("PUT", "/catalogue").header("if-match", "*").json(&known);
     assert_eq!(Answer::to(put).await.status, 200);
+    let operations = json!([{"op": "create_client", "client": {"client_name": "x"}}]);
+    let draft = server.manage("POST", "/changes").json(&json!({"operations": operations}));
+    let set = Answer::to(draft).await.text_at("/id");
     for (path, item) in paths {
         let place = path.replace("{client}", &client.id).replace("{secret}", &secret);
         let place = place.replace("{scope}", "known").replace("{resource}", "known");
+        let place = place.replace("{set}", &set);
         for (method, operation) in item.as_object().unwrap() {
             // What deletes would leave nothing for the others.
             if ["parameters", "delete"].contains(&method.as_str()) {

@@ -9,9 +9,11 @@
 
 mod support;
 
+mod apply;
 mod assertion;
 mod basic;
 mod catalogue;
+mod changes;
 mod cli;
 mod client_methods;
 mod client_secret_jwt;

@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use domain::change_set::ChangeSet;
 use domain::port::{
-    BootstrapRepository, CatalogueRepository, ClientDirectory, ClientPage, ClientQuery,
-    ClientRepository, CredentialRepository, InsertClientError, KeyRepository, LoginLedger,
-    ReplayGuard, SecretHasher, StoreCatalogueError, StoreKeysError, TokenRepository,
+    ApplyError, BootstrapRepository, CatalogueRepository, ChangeSetPage, ChangeSetQuery,
+    ChangeSetRepository, ClientDirectory, ClientPage, ClientQuery, ClientRepository,
+    ClientTransaction, ClientWrite, CredentialRepository, InsertClientError, KeyRepository,
+    LoginLedger, ReplayGuard, SecretHasher, StoreCatalogueError, StoreKeysError, TokenRepository,
     UpdateClientError, Verdict,
 };
 use domain::{
-    Catalogue, CatalogueEdition, Client, ClientId, ClientSecret, Credential, EndingSecret, Fault,
-    KeySet, Login, Revision, SecretHash, SecretId, SecretUse, SigningKey, Timestamp, TokenDigest,
-    TokenId,
+    Catalogue, CatalogueEdition, ChangeSetId, Client, ClientId, ClientSecret, Credential,
+    EndingSecret, Fault, KeySet, Login, Revision, SecretHash, SecretId, SecretUse, SigningKey,
+    Timestamp, TokenDigest, TokenId,
 };
 
 /// A store that can go out: while it is, every method is a fault and changes nothing.
@@ -90,6 +92,24 @@ faulty! { ClientRepository {
     fn insert(client: &Client) -> Result<(), InsertClientError>;
     fn update(client: &Client, expected: Revision) -> Result<(), UpdateClientError>;
     fn remove(id: &ClientId) -> Result<bool, Fault>;
+}}
+
+faulty! { ChangeSetRepository {
+    fn find(id: &ChangeSetId) -> Result<Option<ChangeSet>, Fault>;
+    fn page(query: &ChangeSetQuery) -> Result<ChangeSetPage, Fault>;
+    fn unsettled(limit: usize) -> Result<Vec<ChangeSetId>, Fault>;
+    fn insert(set: &ChangeSet) -> Result<bool, Fault>;
+    fn update(set: &ChangeSet, expected: Revision) -> Result<bool, Fault>;
+    fn remove(id: &ChangeSetId, expected: Revision) -> Result<bool, Fault>;
+}}
+
+faulty! { ClientTransaction {
+    fn obstacle() -> Result<Option<&'static str>, Fault>;
+    fn apply(
+        writes: &[ClientWrite],
+        set: &ChangeSet,
+        expected: Revision
+    ) -> Result<(), ApplyError>;
 }}
 
 faulty! { ClientDirectory {

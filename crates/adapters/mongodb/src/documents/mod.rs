@@ -3,6 +3,7 @@
 //! Fields that this release does not know are passed over.
 
 mod catalogue;
+mod change_set;
 mod client;
 mod credential;
 pub(crate) mod digest;
@@ -12,6 +13,7 @@ mod revocation;
 mod signing_keys;
 
 pub(crate) use catalogue::CatalogueDocument;
+pub(crate) use change_set::ChangeSetDocument;
 pub(crate) use client::ClientDocument;
 pub(crate) use credential::{CredentialDocument, CredentialKey, all_of, is_ours};
 pub(crate) use json::object;

@@ -30,6 +30,7 @@ macro_rules! suites_on {
             $name, $deployment:
             bootstrap_repository,
             catalogue_repository,
+            change_set_repository,
             client_directory,
             client_repository,
             credential_repository,
@@ -43,6 +44,8 @@ macro_rules! suites_on {
 }
 
 suites_on!(standalone: Standalone, replica_set: ReplicaSet);
+
+suites! { transactions, ReplicaSet: client_transaction }
 
 mod salted {
     use crate::scratch::Scratch;

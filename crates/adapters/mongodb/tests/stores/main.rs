@@ -21,3 +21,4 @@ mod reference_tokens;
 mod scratch;
 mod servers;
 mod tls;
+mod transactions;

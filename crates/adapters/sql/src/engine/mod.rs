@@ -59,6 +59,18 @@ pub trait Engine: Send + Sync + 'static {
         arguments: &[Argument<'_>],
     ) -> impl Future<Output = Result<u64, Fault>> + Send;
 
+    /// Runs `steps` as one transaction, if each of them changes a row; else none of them changes
+    /// anything. Yields the positions of those that would have changed none: where there are none,
+    /// everything is on disk.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Fault`], after which everything may be done, or nothing.
+    fn transact(
+        &self,
+        steps: &[Step<'_>],
+    ) -> impl Future<Output = Result<Vec<usize>, Fault>> + Send;
+
     /// Asks the connection that writes for something.
     ///
     /// # Errors
@@ -85,6 +97,15 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Closes the connections.
     fn close(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// One statement of a transaction.
+#[expect(missing_debug_implementations, reason = "it may hold the hash of a secret")]
+pub struct Step<'a> {
+    /// The statement.
+    pub sql: &'static str,
+    /// What its placeholders stand for.
+    pub arguments: Vec<Argument<'a>>,
 }
 
 /// What can be read from a row of either database.

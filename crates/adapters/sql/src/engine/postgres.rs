@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::argument::query;
 use super::lease::Lease;
-use super::{Argument, Engine, FromEitherRow};
+use super::{Argument, Engine, FromEitherRow, Step};
 use crate::MigrationError;
 use crate::fault::fault;
 use crate::migration::failed;
@@ -24,6 +24,9 @@ const MIGRATION_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// How long a connection may lie idle before it is asked whether it still works.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+
+/// How many times as long as one statement a transaction may take: it may have a thousand.
+const TRANSACTION_PATIENCE: u32 = 10;
 
 /// How to use a PostgreSQL database. A call takes `acquire_timeout` and `statement_timeout` at
 /// most, and then fails as `Unavailable`.
@@ -133,8 +136,10 @@ impl Postgres {
     }
 }
 
+/// A transaction whose other end is gone ends as well, and what it locked is free.
 fn with_statement_timeout(connect: PgConnectOptions, limit: Duration) -> PgConnectOptions {
-    connect.options([("statement_timeout", limit.as_millis())])
+    let limit = limit.as_millis();
+    connect.options([("statement_timeout", limit), ("idle_in_transaction_session_timeout", limit)])
 }
 
 impl Engine for Postgres {
@@ -212,6 +217,31 @@ impl Engine for Postgres {
         let done = self.in_time(work, fault).await?;
         lease.done();
         Ok(done.rows_affected())
+    }
+
+    async fn transact(&self, steps: &[Step<'_>]) -> Result<Vec<usize>, Fault> {
+        let mut lease = self.lease().await?;
+        let work = async {
+            let connection = lease.connection();
+            // Each statement sees what was committed before it: whoever is in the way is waited
+            // for, and then seen.
+            let begin = sqlx::raw_sql("begin isolation level read committed");
+            begin.execute(&mut *connection).await?;
+            let mut idle = Vec::new();
+            for (position, Step { sql, arguments }) in steps.iter().enumerate() {
+                let done = query(sql, arguments).execute(&mut *connection).await?;
+                if done.rows_affected() == 0 {
+                    idle.push(position);
+                }
+            }
+            let end = if idle.is_empty() { "commit" } else { "rollback" };
+            sqlx::raw_sql(end).execute(&mut *connection).await?;
+            Ok(idle)
+        };
+        let limit = self.statement_timeout * TRANSACTION_PATIENCE;
+        let idle = timeout(limit, work).await.map_err(Fault::unavailable)?.map_err(fault)?;
+        lease.done();
+        Ok(idle)
     }
 
     async fn probe(&self) -> Result<(), Fault> {

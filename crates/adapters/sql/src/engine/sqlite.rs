@@ -14,7 +14,7 @@ use sqlx::sqlite::{
 use tokio::time::{sleep, timeout};
 
 use super::argument::query;
-use super::{Argument, Engine, FromEitherRow};
+use super::{Argument, Engine, FromEitherRow, Step};
 use crate::MigrationError;
 use crate::fault::fault;
 use crate::migration::failed;
@@ -159,6 +159,26 @@ impl Engine for Sqlite {
         // does, and commits before it returns.
         let done = query(sql, arguments).execute(&self.writer).await.map_err(fault)?;
         Ok(done.rows_affected())
+    }
+
+    async fn transact(&self, steps: &[Step<'_>]) -> Result<Vec<usize>, Fault> {
+        // With the lock from the start: a transaction that reads first may be refused it later.
+        let begun = self.writer.begin_with("begin immediate").await;
+        // Where it is dropped before its end, it is rolled back.
+        let mut transaction = begun.map_err(fault)?;
+        let mut idle = Vec::new();
+        for (position, Step { sql, arguments }) in steps.iter().enumerate() {
+            let done = query(sql, arguments).execute(&mut *transaction).await.map_err(fault)?;
+            if done.rows_affected() == 0 {
+                idle.push(position);
+            }
+        }
+        if idle.is_empty() {
+            transaction.commit().await.map_err(fault)?;
+        } else {
+            transaction.rollback().await.map_err(fault)?;
+        }
+        Ok(idle)
     }
 
     async fn probe(&self) -> Result<(), Fault> {

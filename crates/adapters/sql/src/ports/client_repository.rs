@@ -10,7 +10,7 @@ use crate::{Engine, Stores};
 
 const FIND: &str = select_clients!("where id = $1");
 
-const INSERT: &str = "
+pub(super) const INSERT: &str = "
     insert into clients (
         id, name, state, authentication, keys, capabilities, permissions, audience, scope,
         allowed_custom_claims, metadata, informative, created_at, updated_at, revision, settings,
@@ -18,7 +18,7 @@ const INSERT: &str = "
     ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
     on conflict (id) do nothing";
 
-const UPDATE: &str = "
+pub(super) const UPDATE: &str = "
     update clients set
         name = $2, state = $3, authentication = $4, keys = $5, capabilities = $6,
         permissions = $7, audience = $8, scope = $9, allowed_custom_claims = $10, metadata = $11,

@@ -19,8 +19,10 @@ macro_rules! suites_on {
             $database, $scratch:
             bootstrap_repository,
             catalogue_repository,
+            change_set_repository,
             client_directory,
             client_repository,
+            client_transaction,
             credential_repository,
             key_repository,
             login_ledger,

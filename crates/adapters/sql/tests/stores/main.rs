@@ -10,3 +10,4 @@ mod postgres;
 mod scratch;
 mod sqlite;
 mod sweeps;
+mod transactions;

@@ -7,6 +7,7 @@
 //! | `postgres_redis` | PostgreSQL | PostgreSQL | Redis | PostgreSQL |
 //! | `mia` | crud-service | MongoDB | Redis | a file |
 
+mod changes;
 mod faults;
 mod ground;
 mod migration;

@@ -224,7 +224,7 @@ async fn t34_what_was_changed_while_the_feed_was_broken_bites_when_it_is_back() 
     assert!(took < Duration::from_secs(10), "{took:?}");
 }
 
-fn on_mongodb(url: &str) -> Options {
+pub(super) fn on_mongodb(url: &str) -> Options {
     let database = format!("tokenwright_it_{}", uuid::Uuid::new_v4().simple());
     Options::default()
         .with("TOKENWRIGHT__STORES__DEFAULT", "mongodb")
@@ -236,7 +236,7 @@ fn on_mongodb(url: &str) -> Options {
 
 /// The replica set of one member that the tests share, made one by whoever comes first.
 #[expect(clippy::disallowed_methods, reason = "tests are told where the servers are")]
-async fn replica_set() -> String {
+pub(super) async fn replica_set() -> String {
     let url = std::env::var("TOKENWRIGHT_TEST_MONGODB_REPLICA_SET_URL").unwrap();
     let host = url.trim_start_matches("mongodb://").split('/').next().unwrap().to_owned();
     let port = host.rsplit(':').next().unwrap().parse().unwrap();
