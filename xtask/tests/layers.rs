@@ -24,7 +24,16 @@ const LAYERS: &[Layer] = &[
     Layer {
         krate: "domain",
         inside: &[],
-        outside: &["async-trait", "base64", "secrecy", "serde", "serde_json", "thiserror", "url"],
+        outside: &[
+            "async-trait",
+            "base64",
+            "secrecy",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "url",
+            "winnow",
+        ],
         tests: &[],
     },
     Layer {

@@ -1,0 +1,427 @@
+//! What becomes of a request, and what the caller is told.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::fetch::FetchFailure;
+use super::header::{HeaderName, HeaderValue};
+use crate::{CacheKey, Fault};
+
+/// What a policy says about a request.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It may go on, changed like this.
+    Passage(Passage),
+    /// It may not.
+    Refusal(Refusal),
+}
+
+/// How a request goes on: first `remove` is deleted, then every line of `set` is added.
+#[derive(Debug, Default)]
+pub struct Passage {
+    /// Names of headers, in lower case: those that say who the caller is, whoever sent them, and
+    /// the credentials that must not travel on.
+    pub remove: Vec<Box<str>>,
+    /// Lines to add. A name may come several times.
+    pub set: Vec<(HeaderName, HeaderValue)>,
+    /// The query to go on with, where credentials were taken out of it; it may be empty.
+    pub query: Option<String>,
+    /// The form to go on with, where credentials were taken out of it.
+    pub form: Option<Vec<u8>>,
+    /// Whom the access log names.
+    pub username: Option<String>,
+    /// Where the token came from.
+    pub cache: CacheUse,
+    /// The token that upstream gets and may refuse: hand it to
+    /// `PolicyChain::upstream_refused` when upstream answers 401.
+    pub token: Option<UsedToken>,
+}
+
+/// Where the token of a request came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CacheUse {
+    /// There was none.
+    #[default]
+    None,
+    /// From memory, or from the store.
+    Hit,
+    /// From the token endpoint.
+    Miss,
+}
+
+/// A token that went upstream.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UsedToken {
+    /// Where it is kept.
+    pub key: CacheKey,
+    /// The token.
+    pub token: Box<str>,
+    /// Which policy of the chain fetched it.
+    pub policy: usize,
+}
+
+impl fmt::Debug for UsedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UsedToken").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+/// What a caller is told who may not go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What it comes down to.
+    pub denial: Denial,
+    /// `WWW-Authenticate`, with every 401.
+    pub challenge: Option<Box<str>>,
+    /// The body.
+    pub body: RefusalBody,
+    /// Why, for the log alone.
+    pub cause: Box<str>,
+    /// Headers that say who the caller is, in lower case: whoever hands the request on all the same
+    /// deletes them first (threat T46).
+    pub remove: Vec<Box<str>>,
+}
+
+/// What a refusal comes down to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// The caller did not prove who it is.
+    Unauthenticated,
+    /// The caller may not do this.
+    Forbidden,
+    /// What would be handed upstream cannot be.
+    Unfit,
+    /// The server that we asked failed us, or refuses us.
+    BadGateway,
+    /// Later it may work.
+    Unavailable {
+        /// When to try again. An answer always says so.
+        retry_after: Duration,
+    },
+    /// The server that we asked did not answer in time.
+    Late,
+    /// We failed.
+    Internal,
+}
+
+/// Who has to mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The caller: nothing for an operator to do.
+    Caller,
+    /// Whoever configured the gateway or the server that it asks: an error in the log.
+    Configuration,
+    /// The server that we asked, or the way to it: a warning in the log.
+    Server,
+}
+
+/// The body of a refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefusalBody {
+    /// A problem object (RFC 9457).
+    Problem,
+    /// `{"message": ...}`.
+    Message(Box<str>),
+}
+
+/// The longest that a server may send callers away for, and what they are told if it says nothing.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const USUAL_PAUSE: Duration = Duration::from_secs(5);
+
+impl Denial {
+    /// Later it may work: after `wanted`, within bounds.
+    #[must_use]
+    pub fn unavailable(wanted: Option<Duration>) -> Self {
+        let retry_after = wanted.unwrap_or(USUAL_PAUSE);
+        Self::Unavailable { retry_after: retry_after.clamp(Duration::from_secs(1), LONGEST_PAUSE) }
+    }
+
+    /// The status.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Unauthenticated => 401,
+            Self::Forbidden => 403,
+            Self::Unfit | Self::Internal => 500,
+            Self::BadGateway => 502,
+            Self::Unavailable { .. } => 503,
+            Self::Late => 504,
+        }
+    }
+
+    /// What the caller reads: it says nothing of the cause.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "Unauthorized",
+            Self::Forbidden => "Forbidden",
+            Self::Unfit | Self::Internal => "Internal Server Error",
+            Self::BadGateway => "Bad Gateway",
+            Self::Unavailable { .. } => "Service Unavailable",
+            Self::Late => "Gateway Timeout",
+        }
+    }
+
+    /// Who has to mend it.
+    #[must_use]
+    pub const fn blame(self) -> Blame {
+        match self {
+            Self::Unauthenticated | Self::Forbidden => Blame::Caller,
+            Self::Unfit | Self::BadGateway | Self::Internal => Blame::Configuration,
+            Self::Unavailable { .. } | Self::Late => Blame::Server,
+        }
+    }
+
+    /// What a store or a source that is out means for a request: nobody gets in.
+    #[must_use]
+    pub fn of_fault(fault: &Fault) -> Self {
+        if fault.is_passing() { Self::unavailable(None) } else { Self::Internal }
+    }
+
+    /// `oauth_client_credentials`: what a failed fetch means where `whose` credentials were sent.
+    #[must_use]
+    pub fn of_exchange(failure: &FetchFailure, whose: Whose) -> Self {
+        match (failure, whose) {
+            (FetchFailure::Refused(_), Whose::Caller) => Self::Unauthenticated,
+            (FetchFailure::Refused(_), Whose::Gateway)
+            | (
+                FetchFailure::Misconfigured(_)
+                | FetchFailure::Failing { .. }
+                | FetchFailure::Unreachable(_)
+                | FetchFailure::Unusable(_),
+                _,
+            ) => Self::BadGateway,
+            (FetchFailure::Throttled { retry_after }, _) => Self::unavailable(*retry_after),
+            (FetchFailure::Late, _) => Self::Late,
+            (FetchFailure::Fault(fault), _) => Self::of_fault(fault),
+        }
+    }
+
+    /// `openid_connect`: what a failed fetch with the caller's credentials means.
+    #[must_use]
+    pub fn of_login(failure: &FetchFailure) -> Self {
+        match failure {
+            // Of the answers with 400 only these two are about the credentials.
+            FetchFailure::Refused(refusal)
+                if refusal.status != 400
+                    || refusal.is("invalid_client")
+                    || refusal.is("invalid_grant") =>
+            {
+                Self::Unauthenticated
+            }
+            FetchFailure::Refused(_)
+            | FetchFailure::Misconfigured(_)
+            | FetchFailure::Unusable(_) => Self::BadGateway,
+            FetchFailure::Throttled { retry_after } | FetchFailure::Failing { retry_after, .. } => {
+                Self::unavailable(*retry_after)
+            }
+            FetchFailure::Unreachable(_) | FetchFailure::Late => Self::unavailable(None),
+            FetchFailure::Fault(fault) => Self::of_fault(fault),
+        }
+    }
+
+    /// What a failed introspection means, which we ask for with credentials of our own.
+    #[must_use]
+    pub fn of_introspection(failure: &FetchFailure) -> Self {
+        match failure {
+            FetchFailure::Refused(_)
+            | FetchFailure::Misconfigured(_)
+            | FetchFailure::Unusable(_) => Self::BadGateway,
+            FetchFailure::Throttled { .. }
+            | FetchFailure::Failing { .. }
+            | FetchFailure::Unreachable(_)
+            | FetchFailure::Late
+            | FetchFailure::Fault(_) => Self::of_login(failure),
+        }
+    }
+}
+
+/// Whose credentials were sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The caller's (application mode).
+    Caller,
+    /// Those of the gateway (gateway mode): a refusal is not the caller's fault.
+    Gateway,
+}
+
+impl Refusal {
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.denial.status()
+    }
+
+    /// `Retry-After`, in whole seconds; there for every 503.
+    #[must_use]
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        match self.denial {
+            Denial::Unavailable { retry_after } => {
+                Some(retry_after.as_secs() + u64::from(retry_after.subsec_nanos() != 0))
+            }
+            Denial::Unauthenticated
+            | Denial::Forbidden
+            | Denial::Unfit
+            | Denial::BadGateway
+            | Denial::Late
+            | Denial::Internal => None,
+        }
+    }
+
+    /// The media type of the body.
+    #[must_use]
+    pub fn content_type(&self) -> &'static str {
+        match self.body {
+            RefusalBody::Problem => "application/problem+json",
+            RefusalBody::Message(_) => "application/json",
+        }
+    }
+
+    /// The body, for the request of that id.
+    #[must_use]
+    pub fn body(&self, request_id: &str) -> String {
+        let body = match &self.body {
+            RefusalBody::Problem => json!({
+                "type": "about:blank",
+                "title": self.denial.title(),
+                "status": self.status(),
+                "requestId": request_id,
+            }),
+            RefusalBody::Message(message) => json!({ "message": &**message }),
+        };
+        body.to_string()
+    }
+}
+
+/// A challenge (RFC 9110 section 11.6.1). `parameters` come after the realm; values are quoted, and
+/// what cannot stand in a quoted string is left out.
+#[must_use]
+pub fn challenge(scheme: &str, realm: &str, parameters: &[(&str, &str)]) -> Box<str> {
+    let quoted = |text: &str| {
+        let fit = text.chars().filter(|it| matches!(it, ' '..='~') && !matches!(it, '"' | '\\'));
+        fit.collect::<String>()
+    };
+    let mut challenge = format!("{scheme} realm=\"{}\"", quoted(realm));
+    for (name, value) in parameters {
+        challenge.extend([", ", name, "=\"", &quoted(value), "\""]);
+    }
+    challenge.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fetch::ServerRefusal;
+    use super::*;
+
+    fn every_failure() -> Vec<FetchFailure> {
+        let refused = |status, code| ServerRefusal::new(status, code).classified();
+        let ten = Some(Duration::from_secs(10));
+        vec![
+            refused(401, None),
+            refused(401, Some("invalid_client")),
+            refused(400, Some("invalid_client")),
+            refused(400, Some("invalid_grant")),
+            refused(400, Some("unauthorized_client")),
+            refused(403, None),
+            refused(404, None),
+            refused(400, Some("invalid_scope")),
+            refused(400, Some("invalid_target")),
+            refused(400, Some("invalid_request")),
+            FetchFailure::Throttled { retry_after: ten },
+            FetchFailure::Throttled { retry_after: None },
+            FetchFailure::Failing { status: 500, retry_after: None },
+            FetchFailure::Failing { status: 503, retry_after: ten },
+            FetchFailure::Unreachable("reset".into()),
+            FetchFailure::Late,
+            FetchFailure::Unusable("no token"),
+            FetchFailure::Fault(Fault::unavailable("out")),
+            FetchFailure::Fault(Fault::corrupt("broken")),
+        ]
+    }
+
+    #[test]
+    fn the_tables_of_the_policies_are_these() {
+        let row = |it: &FetchFailure| {
+            [
+                Denial::of_exchange(it, Whose::Caller),
+                Denial::of_exchange(it, Whose::Gateway),
+                Denial::of_login(it),
+                Denial::of_introspection(it),
+            ]
+            .map(Denial::status)
+        };
+
+        let table: Vec<[u16; 4]> = every_failure().iter().map(row).collect();
+
+        assert_eq!(
+            table,
+            [
+                // application mode, gateway mode, openid_connect, introspection
+                [401, 502, 401, 502], // 401
+                [401, 502, 401, 502], // 401 invalid_client
+                [401, 502, 401, 502], // 400 invalid_client
+                [401, 502, 401, 502], // 400 invalid_grant
+                [401, 502, 502, 502], // 400 unauthorized_client
+                [401, 502, 401, 502], // 403
+                [401, 502, 401, 502], // 404
+                [502, 502, 502, 502], // 400 invalid_scope
+                [502, 502, 502, 502], // 400 invalid_target
+                [502, 502, 502, 502], // 400 invalid_request
+                [503, 503, 503, 503], // 429
+                [503, 503, 503, 503], // 429 without Retry-After
+                [502, 502, 503, 503], // 500
+                [502, 502, 503, 503], // 503
+                [502, 502, 503, 503], // reset, TLS
+                [504, 504, 503, 503], // timeout
+                [502, 502, 502, 502], // 200 without a token
+                [503, 503, 503, 503], // a store of ours
+                [500, 500, 500, 500],
+            ]
+        );
+    }
+
+    #[test]
+    fn t48_every_503_says_when_to_come_back() {
+        for (wanted, expected) in [(None, 5), (Some(0), 1), (Some(10), 10), (Some(3_600), 30)] {
+            let refusal = Refusal {
+                denial: Denial::unavailable(wanted.map(Duration::from_secs)),
+                challenge: None,
+                body: RefusalBody::Problem,
+                cause: "".into(),
+                remove: Vec::new(),
+            };
+
+            assert_eq!(refusal.retry_after_seconds(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_body_says_nothing_of_the_cause() {
+        let mut refusal = Refusal {
+            denial: Denial::BadGateway,
+            challenge: None,
+            body: RefusalBody::Problem,
+            cause: "hunter2".into(),
+            remove: Vec::new(),
+        };
+        assert_eq!(
+            refusal.body("r-1"),
+            r#"{"requestId":"r-1","status":502,"title":"Bad Gateway","type":"about:blank"}"#
+        );
+        assert_eq!(refusal.content_type(), "application/problem+json");
+
+        refusal.body = RefusalBody::Message("Unauthorized".into());
+        assert_eq!(refusal.body("r-1"), r#"{"message":"Unauthorized"}"#);
+        assert_eq!(refusal.content_type(), "application/json");
+    }
+
+    #[test]
+    fn a_challenge_cannot_be_broken_out_of() {
+        assert_eq!(
+            &*challenge("Bearer", "a\"b\\c\r\n", &[("error", "invalid_token")]),
+            "Bearer realm=\"abc\", error=\"invalid_token\""
+        );
+    }
+}
