@@ -20,7 +20,7 @@ const MAX_LEVELS: usize = 64;
 /// `serde_json::Value` would lose it, and the feature that keeps it (`arbitrary_precision`) changes
 /// how every crate of a build reads numbers. So this is a tree of its own, whose leaves
 /// `serde_json` hands over as raw text.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Claims(BTreeMap<Box<str>, Claim>);
 
 /// A value in the claims.

@@ -9,6 +9,7 @@ mod fetched_token;
 mod forward_headers;
 mod header;
 mod provider;
+mod secret_reference;
 mod token_rules;
 mod verdict;
 
@@ -23,6 +24,7 @@ pub use provider::{
     InvalidKeys, InvalidMetadata, InvalidProviderAddress, ProviderAddress, ProviderKeys,
     ProviderMetadata,
 };
+pub use secret_reference::{InvalidSecretReference, SecretReference};
 pub use token_rules::{ClaimsSource, Requirement, RequirementKind, TokenFlaw, TokenRules};
 pub use verdict::{
     Blame, CacheUse, Denial, Passage, Refusal, RefusalBody, UsedToken, Verdict, Whose, challenge,

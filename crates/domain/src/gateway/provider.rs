@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::Value;
 use url::Url;
 
+use super::fetch::ClientAuthentication;
 use crate::{CompactJws, PublicJwk, SigningAlgorithm, parse_object};
 
 /// Where a provider describes itself: its issuer, or the URL of its metadata.
@@ -26,6 +27,8 @@ pub struct ProviderMetadata {
     pub jwks_uri: Option<Url>,
     /// Where tokens are explained.
     pub introspection_endpoint: Option<Url>,
+    /// How the token endpoint may be shown who asks; none said is `client_secret_basic` alone.
+    pub token_endpoint_auth_methods: Vec<Box<str>>,
 }
 
 /// Why a text is not the address of a provider.
@@ -127,12 +130,32 @@ impl ProviderAddress {
             }
             Some(_) => Err(InvalidMetadata::Endpoint(name)),
         };
+        let methods = members.get("token_endpoint_auth_methods_supported");
+        let methods = methods.and_then(Value::as_array).into_iter().flatten();
+        let methods = methods.filter_map(Value::as_str).map(Into::into).collect();
         Ok(ProviderMetadata {
             issuer: issuer.as_str().into(),
             token_endpoint: endpoint("token_endpoint")?,
             jwks_uri: endpoint("jwks_uri")?,
             introspection_endpoint: endpoint("introspection_endpoint")?,
+            token_endpoint_auth_methods: methods,
         })
+    }
+}
+
+impl ProviderMetadata {
+    /// How the token endpoint is shown the secrets of callers: the first way that it knows.
+    #[must_use]
+    pub fn secret_authentication(&self) -> ClientAuthentication {
+        const WAYS: [(&str, ClientAuthentication); 3] = [
+            ("client_secret_basic", ClientAuthentication::Header),
+            ("client_secret_post", ClientAuthentication::Params),
+            ("client_secret_jwt", ClientAuthentication::SecretJwt),
+        ];
+        let known = &self.token_endpoint_auth_methods;
+        let is_known = |name: &str| known.iter().any(|it| &**it == name);
+        let way = WAYS.into_iter().find(|(name, _)| is_known(name));
+        way.map_or(ClientAuthentication::Header, |(_, way)| way)
     }
 }
 
@@ -252,6 +275,27 @@ mod tests {
         }
         assert_eq!(read(&json!({})), Err(InvalidMetadata::Issuer));
         assert_eq!(read(&json!([])), Err(InvalidMetadata::Malformed));
+    }
+
+    #[test]
+    fn the_first_way_to_show_a_secret_that_a_provider_knows_is_taken() {
+        let way = |methods: Value| {
+            let members =
+                json!({"issuer": "https://as/r", "token_endpoint_auth_methods_supported": methods});
+            read(&members).unwrap().secret_authentication()
+        };
+
+        assert_eq!(way(json!(null)), ClientAuthentication::Header);
+        assert_eq!(way(json!(["private_key_jwt"])), ClientAuthentication::Header);
+        assert_eq!(
+            way(json!(["client_secret_post", "client_secret_basic"])),
+            ClientAuthentication::Header
+        );
+        assert_eq!(
+            way(json!(["client_secret_jwt", "client_secret_post"])),
+            ClientAuthentication::Params
+        );
+        assert_eq!(way(json!(["client_secret_jwt"])), ClientAuthentication::SecretJwt);
     }
 
     #[test]

@@ -79,6 +79,8 @@ pub struct Refusal {
     pub body: RefusalBody,
     /// Why, for the log alone.
     pub cause: Box<str>,
+    /// Who has to mend it: how loud the log is.
+    pub blame: Blame,
     /// Headers that say who the caller is, in lower case: whoever hands the request on all the same
     /// deletes them first (threat T46).
     pub remove: Vec<Box<str>>,
@@ -164,7 +166,7 @@ impl Denial {
         }
     }
 
-    /// Who has to mend it.
+    /// Who has to mend it, if no more is known.
     #[must_use]
     pub const fn blame(self) -> Blame {
         match self {
@@ -234,6 +236,24 @@ impl Denial {
             | FetchFailure::Unreachable(_)
             | FetchFailure::Late
             | FetchFailure::Fault(_) => Self::of_login(failure),
+        }
+    }
+}
+
+impl Blame {
+    /// Who has to mend what a server failed with, if it comes down to `denial`.
+    #[must_use]
+    pub fn of_failure(failure: &FetchFailure, denial: Denial) -> Self {
+        match failure {
+            FetchFailure::Refused(_) => denial.blame(),
+            FetchFailure::Throttled { .. }
+            | FetchFailure::Failing { .. }
+            | FetchFailure::Unreachable(_)
+            | FetchFailure::Late => Self::Server,
+            FetchFailure::Fault(fault) if fault.is_passing() => Self::Server,
+            FetchFailure::Misconfigured(_) | FetchFailure::Unusable(_) | FetchFailure::Fault(_) => {
+                Self::Configuration
+            }
         }
     }
 }
@@ -383,6 +403,20 @@ mod tests {
     }
 
     #[test]
+    fn an_outage_is_a_warning_and_a_wrong_configuration_an_error() {
+        let blamed = |failure: &FetchFailure, whose| {
+            Blame::of_failure(failure, Denial::of_exchange(failure, whose))
+        };
+        let refused = ServerRefusal::new(401, None).classified();
+
+        assert_eq!(blamed(&refused, Whose::Caller), Blame::Caller);
+        assert_eq!(blamed(&refused, Whose::Gateway), Blame::Configuration);
+        let failing = FetchFailure::Failing { status: 500, retry_after: None };
+        assert_eq!(blamed(&failing, Whose::Gateway), Blame::Server);
+        assert_eq!(blamed(&FetchFailure::Unusable("x"), Whose::Caller), Blame::Configuration);
+    }
+
+    #[test]
     fn t48_every_503_says_when_to_come_back() {
         for (wanted, expected) in [(None, 5), (Some(0), 1), (Some(10), 10), (Some(3_600), 30)] {
             let refusal = Refusal {
@@ -390,6 +424,7 @@ mod tests {
                 challenge: None,
                 body: RefusalBody::Problem,
                 cause: "".into(),
+                blame: Blame::Server,
                 remove: Vec::new(),
             };
 
@@ -404,6 +439,7 @@ mod tests {
             challenge: None,
             body: RefusalBody::Problem,
             cause: "hunter2".into(),
+            blame: Blame::Configuration,
             remove: Vec::new(),
         };
         assert_eq!(

@@ -29,6 +29,7 @@ mod reference_token_repository;
 mod remote_keys;
 mod replay_guard;
 mod secret_hasher;
+mod secret_reader;
 mod token_cache;
 mod token_digester;
 mod token_endpoint;
@@ -59,6 +60,7 @@ pub use reference_token_repository::ReferenceTokenRepository;
 pub use remote_keys::{RemoteKeySet, RemoteKeys};
 pub use replay_guard::ReplayGuard;
 pub use secret_hasher::{SecretHasher, Verdict};
+pub use secret_reader::SecretReader;
 pub use token_cache::TokenCache;
 pub use token_digester::TokenDigester;
 pub use token_endpoint::{
