@@ -8,6 +8,7 @@ mod changes;
 mod client_metadata;
 mod informative_changes;
 mod key_changes;
+pub mod gateway;
 mod make;
 mod settings_changes;
 mod use_case;
