@@ -20,8 +20,7 @@ struct House {
 fn house() -> House {
     let clock = Arc::new(ManualClock::default());
     let switch = Arc::new(Faulty::new(Arc::new(MemoryTokenCache::new(10))));
-    let breaker =
-        TokenCacheBreaker::new(Arc::clone(&switch) as _, Arc::clone(&clock) as _, PAUSE);
+    let breaker = TokenCacheBreaker::new(Arc::clone(&switch) as _, Arc::clone(&clock) as _, PAUSE);
     House { breaker, switch, clock }
 }
 

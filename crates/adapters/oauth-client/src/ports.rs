@@ -16,6 +16,9 @@ use crate::OauthClient;
 use crate::client::Style;
 use crate::exchange::{Answer, Deadline, ask};
 
+/// Answers are kept by the thousand: what tells of one token fits into this.
+const MAX_INTROSPECTION_BYTES: usize = 128 * 1024;
+
 /// What is sent with a form besides the credentials.
 struct Post<'a> {
     url: &'a Url,
@@ -160,6 +163,9 @@ impl IntrospectionEndpoint for OauthClient {
             audience: question.assertion_audience,
         };
         let body = self.posted(&post, question.authentication).await?;
+        if MAX_INTROSPECTION_BYTES < body.len() {
+            return Err(FetchFailure::Unusable("the introspection answer is longer than 128 KiB"));
+        }
         let unusable = FetchFailure::Unusable("it is no introspection answer");
         let Ok(claims) = Claims::parse(&body) else {
             return Err(unusable);

@@ -7,14 +7,14 @@ use domain::CompactJws;
 use domain::gateway::{
     CacheUse, ClaimPath, Claims, ClaimsExpression, ClaimsSource, Denial, ForwardHeaders,
     HeaderName, NoCredentials, Passage, Refusal, RefusalBody, RequirementKind, TokenFlaw,
-    TokenRules, Verdict, challenge, username,
+    TokenRules, Verdict, challenge, is_bound, username,
 };
 use domain::port::Clock;
 
 use super::client_credentials::{Refused, failed, refused};
 use super::introspections::{IntrospectionServer, Introspections};
-use super::openid_connect::unverified;
 use super::provider::Provider;
+use super::rejection::unverified;
 use super::request::GatewayRequest;
 
 /// Lets in who brings a token (RFC 6750): a JWT that the provider signed, or one that a server
@@ -55,13 +55,18 @@ pub struct BearerRules {
 impl BearerPolicy {
     /// Runs the use-case.
     pub async fn execute(&self, request: &GatewayRequest<'_>) -> Verdict {
-        let mut remove = request.identity_headers(&self.identity_headers());
+        let remove = request.identity_headers(&self.identity_headers());
+        self.judge(request).await.with_removed(remove)
+    }
+
+    /// The verdict, without the headers that say who the caller is.
+    pub(super) async fn judge(&self, request: &GatewayRequest<'_>) -> Verdict {
         match self.passage(request).await {
-            Ok(passage) => {
+            Ok(mut passage) => {
                 if self.rules.hides_token {
-                    remove.push(HeaderName::authorization().as_str().into());
+                    passage.remove.push(HeaderName::authorization().as_str().into());
                 }
-                Verdict::Passage(Passage { remove, ..passage })
+                Verdict::Passage(passage)
             }
             Err((Refused { denial, cause, blame }, error)) => Verdict::Refusal(Refusal {
                 denial,
@@ -69,7 +74,7 @@ impl BearerPolicy {
                 body: RefusalBody::Problem,
                 cause,
                 blame,
-                remove,
+                remove: Vec::new(),
             }),
         }
     }
@@ -141,16 +146,16 @@ impl BearerPolicy {
     }
 
     async fn judged(&self, claims: &Claims, source: ClaimsSource) -> Result<(), Refused> {
-        let now = self.clock.now();
         let rules = &self.rules.token;
-        let checked = match &self.provider {
-            Some(provider) if rules.verify_claims && rules.issuers.is_empty() => {
+        let metadata = match &self.provider {
+            Some(provider) if rules.issuers.is_empty() => {
                 let out = |it| refused(Denial::unavailable(None), &it);
-                let issuer = provider.metadata().await.map_err(out)?.issuer.clone();
-                TokenRules { issuers: vec![issuer], ..rules.clone() }.check(claims, source, now)
+                Some(provider.metadata().await.map_err(out)?)
             }
-            Some(_) | None => rules.check(claims, source, now),
+            Some(_) | None => None,
         };
+        let issuer = metadata.as_ref().map(|it| &*it.issuer);
+        let checked = rules.check(claims, source, issuer, self.clock.now());
         checked.map_err(|flaw| {
             // A token for another audience is no token for us (RFC 9068 section 4).
             let is_for_another = flaw == TokenFlaw::Lacks(RequirementKind::Audience);
@@ -158,6 +163,10 @@ impl BearerPolicy {
             let denial = if is_forbidden { Denial::Forbidden } else { Denial::Unauthenticated };
             refused(denial, &flaw)
         })?;
+        if is_bound(claims) {
+            let cause = "the token is bound to a key, and was shown without a proof";
+            return Err(refused(Denial::Unauthenticated, &cause));
+        }
         match &self.rules.claims {
             Some(expression) if !expression.is_true_of(claims) => {
                 Err(refused(Denial::Forbidden, &"the claims of the token are not as wanted"))

@@ -13,6 +13,9 @@ pub(super) enum Brought<'a> {
     Token(&'a str),
 }
 
+/// The headers to delete, and the query and the form to go on with, where they differ.
+type Hidden = (Vec<Box<str>>, Option<String>, Option<Vec<u8>>);
+
 impl OpenidConnectRules {
     /// What the caller brings along: a token where tokens are taken, else credentials, from the
     /// first place that has both halves.
@@ -55,27 +58,20 @@ impl OpenidConnectRules {
 
     /// Takes credentials out of what goes upstream, wherever they are, whether they were used or
     /// not.
-    pub(super) fn hide(
-        &self,
-        request: &GatewayRequest<'_>,
-        remove: &mut Vec<Box<str>>,
-    ) -> (Option<String>, Option<Vec<u8>>) {
+    pub(super) fn hide(&self, request: &GatewayRequest<'_>) -> Hidden {
         let rules = self;
         if !rules.hides_credentials {
-            return (None, None);
+            return (Vec::new(), None, None);
         }
-        let authorization = HeaderName::authorization();
-        if !remove.iter().any(|it| **it == *authorization.as_str()) {
-            remove.push(authorization.as_str().into());
-        }
-        let mut names: Vec<&str> = rules.hidden_arguments.iter().map(|it| &**it).collect();
-        let hidden = |is_place: bool, names: &mut Vec<&str>, encoded: Option<&[u8]>| {
+        let listed = rules.hidden_arguments.iter().map(|it| &**it);
+        let hidden = |is_place: bool, encoded: Option<&[u8]>| {
             let taken = if is_place && rules.takes_credentials { &ARGUMENTS[..] } else { &[] };
-            let names: Vec<&str> = names.iter().chain(taken).copied().collect();
+            let names: Vec<&str> = listed.clone().chain(taken.iter().copied()).collect();
             encoded.and_then(|it| without(it, &names))
         };
-        let query = hidden(rules.places.query, &mut names, request.query.map(str::as_bytes));
-        let form = hidden(rules.places.body, &mut names, request.form);
-        (query.and_then(|it| String::from_utf8(it).ok()), form)
+        let query = hidden(rules.places.query, request.query.map(str::as_bytes));
+        let form = hidden(rules.places.body, request.form);
+        let authorization = HeaderName::authorization().as_str().into();
+        (vec![authorization], query.and_then(|it| String::from_utf8(it).ok()), form)
     }
 }

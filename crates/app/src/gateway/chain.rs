@@ -1,6 +1,6 @@
 //! The policies of a route, one after another.
 
-use domain::gateway::{HeaderName, Passage, Verdict};
+use domain::gateway::{HeaderName, Passage, UsedToken, Verdict};
 
 use super::bearer::BearerPolicy;
 use super::client_credentials::ClientCredentialsPolicy;
@@ -22,39 +22,51 @@ pub enum Policy {
 /// So one can find out who calls, and the next get the token that upstream wants.
 #[derive(Clone, Debug, Default)]
 pub struct PolicyChain {
-    policies: Vec<Policy>,
+    policies: Vec<Link>,
     identity: Vec<HeaderName>,
+}
+
+/// A policy, with the headers that are its own.
+#[derive(Clone, Debug)]
+struct Link {
+    policy: Policy,
+    own: Vec<HeaderName>,
 }
 
 impl PolicyChain {
     /// These policies, in this order.
     #[must_use]
     pub fn new(policies: Vec<Policy>) -> Self {
+        let link = |policy: Policy| Link { own: policy.identity_headers(), policy };
+        let policies: Vec<Link> = policies.into_iter().map(link).collect();
         let mut identity: Vec<HeaderName> =
-            policies.iter().flat_map(Policy::identity_headers).collect();
+            policies.iter().flat_map(|it| it.own.iter().cloned()).collect();
         identity.sort();
         identity.dedup();
         Self { policies, identity }
     }
 
-    /// What becomes of a request. Every policy sees it as it came.
+    /// What becomes of a request. Every policy sees its headers as they came, and query and form
+    /// without what an earlier policy took out.
     ///
     /// Whatever becomes of it, the verdict deletes the headers in which any policy of the chain
     /// says who the caller is (threat T46).
     pub async fn execute(&self, request: &GatewayRequest<'_>) -> Verdict {
-        let mut remove = request.identity_headers(&self.identity);
+        let remove = request.identity_headers(&self.identity);
         let mut merged = Passage::default();
-        for (number, policy) in self.policies.iter().enumerate() {
-            let passage = match policy.execute(request).await {
-                Verdict::Passage(passage) => passage,
-                Verdict::Refusal(mut refusal) => {
-                    refusal.remove = remove;
-                    return Verdict::Refusal(refusal);
-                }
+        for (number, Link { policy, own }) in self.policies.iter().enumerate() {
+            let (query, form) = (merged.query.as_deref(), merged.form.as_deref());
+            let left = GatewayRequest {
+                query: query.or(request.query),
+                form: form.or(request.form),
+                ..*request
             };
-            add(&mut remove, passage.remove);
+            let passage = match policy.judge(&left).await {
+                Verdict::Passage(passage) => passage,
+                refusal @ Verdict::Refusal(_) => return refusal.with_removed(remove),
+            };
+            merged.remove.extend(passage.remove);
             // Its own headers are its own: what an earlier policy set there goes.
-            let own = policy.identity_headers();
             merged.set.retain(|(name, _)| !own.contains(name));
             merged.set.extend(passage.set);
             merged.query = passage.query.or(merged.query);
@@ -64,10 +76,10 @@ impl PolicyChain {
                 merged.cache = passage.cache;
             }
             if let Some(token) = passage.token {
-                merged.token = Some(domain::gateway::UsedToken { policy: number, ..token });
+                merged.token = Some(UsedToken { policy: number, ..token });
             }
         }
-        Verdict::Passage(Passage { remove, ..merged })
+        Verdict::Passage(merged).with_removed(remove)
     }
 
     /// Upstream answered 401 to a request that went on with `passage`: the gateway's own token is
@@ -76,7 +88,7 @@ impl PolicyChain {
         let Some(used) = &passage.token else {
             return false;
         };
-        match self.policies.get(used.policy) {
+        match self.policies.get(used.policy).map(|it| &it.policy) {
             Some(Policy::ClientCredentials(policy)) => policy.tokens.purge(used).await,
             Some(Policy::OpenidConnect(_) | Policy::Bearer(_)) | None => false,
         }
@@ -86,7 +98,7 @@ impl PolicyChain {
     /// `application/x-www-form-urlencoded` up to [`GatewayRequest::MAX_FORM_BYTES`] before it asks.
     #[must_use]
     pub fn wants_form(&self) -> bool {
-        self.policies.iter().any(|policy| match policy {
+        self.policies.iter().any(|link| match &link.policy {
             Policy::OpenidConnect(policy) => policy.wants_form(),
             Policy::ClientCredentials(_) | Policy::Bearer(_) => false,
         })
@@ -97,7 +109,7 @@ impl PolicyChain {
     /// the configuration says so.
     #[must_use]
     pub fn authenticates(&self) -> bool {
-        self.policies.iter().any(|policy| match policy {
+        self.policies.iter().any(|link| match &link.policy {
             Policy::ClientCredentials(policy) => policy.authenticates(),
             Policy::OpenidConnect(_) | Policy::Bearer(_) => true,
         })
@@ -111,11 +123,11 @@ impl PolicyChain {
 }
 
 impl Policy {
-    async fn execute(&self, request: &GatewayRequest<'_>) -> Verdict {
+    async fn judge(&self, request: &GatewayRequest<'_>) -> Verdict {
         match self {
-            Self::ClientCredentials(policy) => policy.execute(request).await,
-            Self::OpenidConnect(policy) => policy.execute(request).await,
-            Self::Bearer(policy) => policy.execute(request).await,
+            Self::ClientCredentials(policy) => policy.judge(request).await,
+            Self::OpenidConnect(policy) => policy.judge(request).await,
+            Self::Bearer(policy) => policy.judge(request).await,
         }
     }
 
@@ -131,14 +143,6 @@ impl Policy {
         match self {
             Self::ClientCredentials(_) | Self::OpenidConnect(_) => true,
             Self::Bearer(_) => false,
-        }
-    }
-}
-
-fn add(names: &mut Vec<Box<str>>, more: Vec<Box<str>>) {
-    for name in more {
-        if !names.contains(&name) {
-            names.push(name);
         }
     }
 }

@@ -60,15 +60,20 @@ impl ClientCredentialsPolicy {
     /// Runs the use-case.
     pub async fn execute(&self, request: &GatewayRequest<'_>) -> Verdict {
         let remove = request.identity_headers(&self.identity_headers());
+        self.judge(request).await.with_removed(remove)
+    }
+
+    /// The verdict, without the headers that say who the caller is.
+    pub(super) async fn judge(&self, request: &GatewayRequest<'_>) -> Verdict {
         match self.passage(request).await {
-            Ok(passage) => Verdict::Passage(Passage { remove, ..passage }),
+            Ok(passage) => Verdict::Passage(passage),
             Err(Refused { denial, cause, blame }) => Verdict::Refusal(Refusal {
                 denial,
                 challenge: self.challenge(denial),
                 body: RefusalBody::Problem,
                 cause,
                 blame,
-                remove,
+                remove: Vec::new(),
             }),
         }
     }

@@ -81,6 +81,12 @@ impl<K: Clone + Eq + Hash, V: Clone> Flights<K, V> {
         Boarding::Waiting(Passenger { work: Some(work), ticket })
     }
 
+    /// Runs `decide` while nobody boards or lands.
+    pub(crate) fn undisturbed<T>(&self, decide: impl FnOnce() -> T) -> T {
+        let _board = self.board();
+        decide()
+    }
+
     /// Runs `decide` while nobody boards or lands; if it says so, whoever is under way for `key` is
     /// superseded: what comes of it is given to those who wait, and kept by nobody.
     pub(crate) fn supersede(&self, key: &K, decide: impl FnOnce() -> bool) -> bool {

@@ -13,6 +13,7 @@ mod kept_token;
 mod openid_connect;
 mod openid_connect_rules;
 mod provider;
+mod rejection;
 mod request;
 pub mod settings;
 mod token_source;

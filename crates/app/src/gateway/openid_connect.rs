@@ -6,8 +6,8 @@ use std::sync::Arc;
 use domain::CompactJws;
 use domain::gateway::{
     CacheUse, Claims, ClaimsSource, ClientAuthentication, Denial, FetchCredentials, HeaderName,
-    HeaderValue, NoCredentials, Passage, ProviderMetadata, Refusal, RefusalBody, TokenFetch,
-    TokenFlaw, TokenRules, Verdict, challenge,
+    HeaderValue, Passage, ProviderMetadata, Refusal, RefusalBody, TokenFetch, TokenFlaw, Verdict,
+    challenge, is_bound,
 };
 use domain::port::{Clock, IntrospectionEndpoint, TokenEndpoint};
 
@@ -15,7 +15,8 @@ use super::caller_credentials::Brought;
 use super::client_credentials::{Refused, failed, refused};
 use super::introspections::{IntrospectionServer, Introspections};
 use super::openid_connect_rules::OpenidConnectRules;
-use super::provider::{Provider, ProviderOut, Unverified};
+use super::provider::Provider;
+use super::rejection::{Rejected, flawed, unverified};
 use super::request::{GatewayRequest, only, pairs};
 use super::token_source::{Obtained, TokenSource, Wanted};
 
@@ -50,67 +51,51 @@ const CONSUMER: [&str; 6] = [
 ];
 
 /// A token that was found good.
-struct Proved {
-    token: Box<str>,
-    claims: Arc<Claims>,
-    cache: CacheUse,
+enum Proved {
+    /// The provider gave it; its own claims, or what introspection says.
+    Fetched(Obtained, Option<Arc<Claims>>),
+    /// The caller brought it along.
+    Brought(Box<str>, Arc<Claims>),
 }
 
-/// Why a caller is not let in, and whether a challenge names an error (RFC 6750 section 3.1: not
-/// where nothing was brought along).
-struct Rejected {
-    refused: Refused,
-    error: Option<&'static str>,
-    /// It is the provider's own token that is not good: another one may be.
-    is_about_the_token: bool,
-}
-
-impl Rejected {
-    fn of_caller(missing: NoCredentials) -> Self {
-        let rejected = Self::from(refused(Denial::Unauthenticated, &missing));
-        match missing {
-            NoCredentials::Absent => Self { error: None, ..rejected },
-            NoCredentials::Malformed => rejected,
+impl Proved {
+    fn token(&self) -> &str {
+        match self {
+            Self::Fetched(obtained, _) => obtained.token().as_str(),
+            Self::Brought(token, _) => token,
         }
     }
 
-    fn of_token(refused: Refused) -> Self {
-        let is_about_the_token = refused.denial == Denial::BadGateway;
-        Self { is_about_the_token, ..refused.into() }
+    fn claims(&self) -> Option<&Claims> {
+        match self {
+            Self::Fetched(_, Some(claims)) | Self::Brought(_, claims) => Some(claims),
+            Self::Fetched(obtained, None) => obtained.claims(),
+        }
     }
-}
 
-impl From<Refused> for Rejected {
-    fn from(refused: Refused) -> Self {
-        let error = match refused.denial {
-            Denial::Unauthenticated => Some("invalid_token"),
-            Denial::Forbidden => Some("insufficient_scope"),
-            Denial::Unfit
-            | Denial::BadGateway
-            | Denial::Unavailable { .. }
-            | Denial::Late
-            | Denial::Internal => None,
-        };
-        Self { refused, error, is_about_the_token: false }
-    }
-}
-
-impl From<ProviderOut> for Rejected {
-    fn from(out: ProviderOut) -> Self {
-        refused(Denial::unavailable(None), &out).into()
+    fn cache(&self) -> CacheUse {
+        match self {
+            Self::Fetched(obtained, _) => obtained.cache,
+            Self::Brought(_, _) => CacheUse::None,
+        }
     }
 }
 
 impl OpenidConnectPolicy {
     /// Runs the use-case.
     pub async fn execute(&self, request: &GatewayRequest<'_>) -> Verdict {
-        let mut remove = request.identity_headers(&self.identity_headers());
+        let remove = request.identity_headers(&self.identity_headers());
+        self.judge(request).await.with_removed(remove)
+    }
+
+    /// The verdict, without the headers that say who the caller is.
+    pub(super) async fn judge(&self, request: &GatewayRequest<'_>) -> Verdict {
         match self.passage(request).await {
             Ok(passage) => {
-                let (query, form) = self.rules.hide(request, &mut remove);
+                let (remove, query, form) = self.rules.hide(request);
                 Verdict::Passage(Passage { remove, query, form, ..passage })
             }
-            Err(rejected) => Verdict::Refusal(self.refusal(rejected, remove)),
+            Err(rejected) => Verdict::Refusal(self.refusal(rejected)),
         }
     }
 
@@ -146,10 +131,12 @@ impl OpenidConnectPolicy {
     fn with_token(&self, proved: &Proved) -> Result<Passage, Refused> {
         let rules = &self.rules;
         let unfit = |it: &dyn fmt::Display| refused(Denial::Unfit, it);
-        let mut set = rules.upstream_headers.lines(&proved.claims).map_err(|it| unfit(&it))?;
+        let none = Claims::default();
+        let claims = proved.claims().unwrap_or(&none);
+        let mut set = rules.upstream_headers.lines(claims).map_err(|it| unfit(&it))?;
         let mut username = None;
         if let Some(path) = &rules.consumer {
-            username = domain::gateway::username(&proved.claims, path);
+            username = domain::gateway::username(claims, path);
             match &username {
                 Some(name) => {
                     let value = name.parse().map_err(|it| unfit(&it))?;
@@ -166,12 +153,12 @@ impl OpenidConnectPolicy {
         }
         if let Some(upstream) = &rules.upstream_token {
             let value: Result<HeaderValue, _> = match &upstream.scheme {
-                Some(scheme) => format!("{scheme} {}", proved.token).parse(),
-                None => proved.token.parse(),
+                Some(scheme) => format!("{scheme} {}", proved.token()).parse(),
+                None => proved.token().parse(),
             };
             set.push((upstream.header.clone(), value.map_err(|it| unfit(&it))?));
         }
-        Ok(Passage { set, username, cache: proved.cache, ..Passage::default() })
+        Ok(Passage { set, username, cache: proved.cache(), ..Passage::default() })
     }
 
     /// Gets a token with the caller's credentials. One from memory that no key of now has signed
@@ -183,21 +170,16 @@ impl OpenidConnectPolicy {
     ) -> Result<Proved, Rejected> {
         let fetch = self.fetch(request, credentials).await?;
         let first = self.obtained(fetch.clone()).await?;
-        let claims = match self.fetched_claims(&first).await {
-            Ok(claims) => claims,
+        match self.fetched_claims(&first).await {
+            Ok(claims) => Ok(Proved::Fetched(first, claims)),
             Err(bad) if first.cache == CacheUse::Hit && bad.is_about_the_token => {
                 self.tokens.discard(&first).await;
                 let second = self.obtained(fetch).await?;
                 let claims = self.fetched_claims(&second).await?;
-                return Ok(Self::fetched(&second, claims));
+                Ok(Proved::Fetched(second, claims))
             }
-            Err(bad) => return Err(bad),
-        };
-        Ok(Self::fetched(&first, claims))
-    }
-
-    fn fetched(obtained: &Obtained, claims: Arc<Claims>) -> Proved {
-        Proved { token: obtained.token().as_str().into(), claims, cache: obtained.cache }
+            Err(bad) => Err(bad),
+        }
     }
 
     async fn obtained(&self, fetch: TokenFetch) -> Result<Obtained, Rejected> {
@@ -252,9 +234,10 @@ impl OpenidConnectPolicy {
         })
     }
 
-    /// The claims of a token that the provider gave for the caller's credentials. One that is not
-    /// good is the provider's fault, or our configuration's.
-    async fn fetched_claims(&self, obtained: &Obtained) -> Result<Arc<Claims>, Rejected> {
+    /// What introspection says of a token that the provider gave for the caller's credentials, or
+    /// nothing where its own claims are good. One that is not good is the provider's fault, or our
+    /// configuration's.
+    async fn fetched_claims(&self, obtained: &Obtained) -> Result<Option<Arc<Claims>>, Rejected> {
         let bad = |cause: &dyn fmt::Display| Rejected::of_token(refused(Denial::BadGateway, cause));
         let token = obtained.token().as_str();
         let claims = match obtained.claims() {
@@ -264,7 +247,7 @@ impl OpenidConnectPolicy {
                 let claims = claims.ok_or_else(|| bad(&"the provider's token is not active"))?;
                 let judged = self.judged(&claims, ClaimsSource::Introspection).await?;
                 judged.map_err(|flaw| Rejected::of_token(flawed(&flaw, Denial::BadGateway)))?;
-                return Ok(claims);
+                return Ok(Some(claims));
             }
         };
         if self.rules.verifies_signatures && obtained.mark() != self.provider.current_mark().0 {
@@ -275,7 +258,7 @@ impl OpenidConnectPolicy {
         }
         let judged = self.judged(claims, ClaimsSource::Jwt).await?;
         judged.map_err(|flaw| Rejected::of_token(flawed(&flaw, Denial::BadGateway)))?;
-        Ok(Arc::new(claims.clone()))
+        Ok(None)
     }
 
     /// A token that the caller brought along.
@@ -305,7 +288,10 @@ impl OpenidConnectPolicy {
         };
         let judged = self.judged(&claims, source).await?;
         judged.map_err(|flaw| flawed(&flaw, Denial::Unauthenticated))?;
-        Ok(Proved { token: token.into(), claims, cache: CacheUse::None })
+        if is_bound(&claims) {
+            return Err(bad(&"the token is bound to a key, and was shown without a proof").into());
+        }
+        Ok(Proved::Brought(token.into(), claims))
     }
 
     /// Judges claims, once it is known whose they must be.
@@ -314,15 +300,11 @@ impl OpenidConnectPolicy {
         claims: &Claims,
         source: ClaimsSource,
     ) -> Result<Result<(), TokenFlaw>, Rejected> {
-        let now = self.clock.now();
         let rules = &self.rules.token;
-        if rules.verify_claims && rules.issuers.is_empty() {
-            let issuer = self.provider.metadata().await?.issuer.clone();
-            return Ok(
-                TokenRules { issuers: vec![issuer], ..rules.clone() }.check(claims, source, now)
-            );
-        }
-        Ok(rules.check(claims, source, now))
+        let is_needed = rules.verify_claims && rules.issuers.is_empty();
+        let metadata = if is_needed { Some(self.provider.metadata().await?) } else { None };
+        let issuer = metadata.as_ref().map(|it| &*it.issuer);
+        Ok(rules.check(claims, source, issuer, self.clock.now()))
     }
 
     async fn introspected(&self, token: &str) -> Result<Option<Arc<Claims>>, Rejected> {
@@ -354,7 +336,7 @@ impl OpenidConnectPolicy {
         answer.map_err(|it| failed(&it, Denial::of_introspection(&it)).into())
     }
 
-    fn refusal(&self, rejected: Rejected, remove: Vec<Box<str>>) -> Refusal {
+    fn refusal(&self, rejected: Rejected) -> Refusal {
         let Rejected { refused: Refused { denial, cause, blame }, error, is_about_the_token: _ } =
             rejected;
         let rules = &self.rules;
@@ -378,21 +360,8 @@ impl OpenidConnectPolicy {
             body: RefusalBody::Message(message),
             cause,
             blame,
-            remove,
+            remove: Vec::new(),
         }
-    }
-}
-
-/// What is wrong with the token itself comes down to `bad`.
-fn flawed(flaw: &TokenFlaw, bad: Denial) -> Refused {
-    refused(if flaw.is_about_rights() { Denial::Forbidden } else { bad }, flaw)
-}
-
-/// A signature that does not count comes down to `bad`, if anybody knows that it does not.
-pub(crate) fn unverified(why: &Unverified, bad: Denial) -> Refused {
-    match why {
-        Unverified::NotSigned => refused(bad, why),
-        Unverified::Out(_) => refused(Denial::unavailable(None), why),
     }
 }
 

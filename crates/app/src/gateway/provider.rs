@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use domain::gateway::{FetchFailure, ProviderAddress, ProviderKeys, ProviderMetadata};
+use domain::gateway::{
+    FetchFailure, ProviderAddress, ProviderKeys, ProviderMetadata, may_be_access_token,
+};
 use domain::port::{Clock, ProviderDocuments, SignatureVerifier};
 use domain::{CompactJws, Timestamp};
 use url::Url;
@@ -47,6 +49,9 @@ pub(crate) enum Unverified {
     /// None of the provider's keys made it.
     #[error("the token is not signed by a key of the provider")]
     NotSigned,
+    /// It says that it is another kind of token: a logout token, say.
+    #[error("the token's typ says that it is no access token")]
+    AnotherKind,
     /// Nobody knows: the keys cannot be had.
     #[error(transparent)]
     Out(#[from] ProviderOut),
@@ -73,11 +78,15 @@ enum Document {
 #[derive(Default)]
 struct State {
     metadata: Kept<ProviderMetadata>,
-    keys: Kept<ProviderKeys>,
-    /// Counts the sets of keys.
-    generation: u32,
+    keys: Kept<KnownKeys>,
     /// When keys were last fetched because of one that is unknown.
     rediscovered_at: Option<Timestamp>,
+}
+
+/// A set of keys, and the how manieth it is.
+struct KnownKeys {
+    keys: ProviderKeys,
+    generation: u32,
 }
 
 struct Kept<T> {
@@ -125,10 +134,13 @@ impl Provider {
     /// oftener.
     pub(crate) async fn verify(&self, jws: &CompactJws) -> Result<Mark, Unverified> {
         let inner = &self.0;
-        let keys = inner.keys().await?;
-        let found = inner.candidates(&keys, jws);
+        if !may_be_access_token(jws.header()) {
+            return Err(Unverified::AnotherKind);
+        }
+        let known = inner.keys().await?;
+        let found = inner.candidates(&known.keys, jws);
         if found.is_signed {
-            return Ok(inner.mark());
+            return Ok(inner.mark(known.generation));
         }
         // A key of that name is known, and did not sign this.
         if found.is_known && jws.header().key_id.is_some() {
@@ -138,16 +150,17 @@ impl Provider {
             return Err(Unverified::NotSigned);
         }
         inner.refetch().await?;
-        let keys = inner.keys().await?;
-        if inner.candidates(&keys, jws).is_signed {
-            return Ok(inner.mark());
+        let known = inner.keys().await?;
+        if inner.candidates(&known.keys, jws).is_signed {
+            return Ok(inner.mark(known.generation));
         }
         Err(Unverified::NotSigned)
     }
 
     /// The mark of tokens that the keys of now verified; 0 is no mark.
     pub(crate) fn current_mark(&self) -> Mark {
-        self.0.mark()
+        let generation = self.0.state().keys.value.as_ref().map_or(0, |it| it.generation);
+        self.0.mark(generation)
     }
 
     /// Its host, for challenges.
@@ -167,8 +180,8 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn mark(&self) -> Mark {
-        Mark(u64::from(self.number) << 32 | u64::from(self.state().generation))
+    fn mark(&self, generation: u32) -> Mark {
+        Mark(u64::from(self.number) << 32 | u64::from(generation))
     }
 
     /// What was found out a moment ago.
@@ -192,7 +205,7 @@ impl Inner {
         found
     }
 
-    async fn keys(self: &Arc<Self>) -> Result<Arc<ProviderKeys>, ProviderOut> {
+    async fn keys(self: &Arc<Self>) -> Result<Arc<KnownKeys>, ProviderOut> {
         if let Some(known) = &self.state().keys.value {
             return Ok(Arc::clone(known));
         }
@@ -204,10 +217,19 @@ impl Inner {
         keys.ok_or_else(|| ProviderOut::new("keys", "they went away"))
     }
 
-    /// Fetches the keys anew, whatever is known. Those who know keys go on with them meanwhile.
+    /// Fetches metadata and keys anew, whatever is known. Those who know keys go on with them
+    /// meanwhile, and where only the metadata cannot be had the keys are where they were.
     async fn refetch(self: &Arc<Self>) -> Result<(), ProviderOut> {
         let begun = Arc::clone(self);
-        self.fly(Document::Keys, || None, || begun.fetch_keys()).await
+        let work = || async move {
+            if begun.parts.address.is_some()
+                && let Err(out) = Arc::clone(&begun).fetch_metadata().await
+            {
+                tracing::warn!(%out, "looking for an unknown key where the keys were before");
+            }
+            begun.fetch_keys().await
+        };
+        self.fly(Document::Keys, || None, work).await
     }
 
     fn may_rediscover(&self) -> bool {
@@ -283,10 +305,12 @@ impl Inner {
         let mut state = self.state();
         match outcome {
             Ok(keys) => {
-                if state.keys.value.as_deref() != Some(&keys) {
-                    state.generation = state.generation.wrapping_add(1);
-                }
-                state.keys = Kept { value: Some(Arc::new(keys)), failure: None };
+                let known = state.keys.value.as_ref();
+                let (last, is_same) =
+                    known.map_or((0, false), |it| (it.generation, it.keys == keys));
+                let generation = if is_same { last } else { last.wrapping_add(1) };
+                let value = Some(Arc::new(KnownKeys { keys, generation }));
+                state.keys = Kept { value, failure: None };
                 Ok(())
             }
             Err(out) => {

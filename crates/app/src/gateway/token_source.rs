@@ -176,47 +176,31 @@ impl TokenSource {
     /// A question that is under way by then still gets its answer, which nobody keeps.
     pub async fn purge(&self, used: &UsedToken) -> bool {
         let inner = &self.0;
-        let is_this = |it: &FetchedToken| it.as_str() == &*used.token;
-        let in_memory = inner.near.get(&used.key);
-        let is_kept = match &in_memory {
-            Some(kept) => is_this(&kept.token),
-            None => inner.stored(&used.key).await.as_ref().is_some_and(is_this),
-        };
-        if !is_kept {
+        if !inner.is_kept(&used.key, &used.token).await {
             return false;
         }
         let now = inner.parts.clock.now();
-        let is_purged = inner.flights.supersede(&used.key, || {
+        let may_purge = inner.flights.undisturbed(|| {
             let last = inner.purged.get(&used.key).filter(|it| *it <= now);
-            let is_other = inner.near.get(&used.key).is_some_and(|it| !is_this(&it.token));
-            if is_other || last.is_some_and(|it| now.since(it) < PURGE_PAUSE) {
-                return false;
+            let is_soon = last.is_some_and(|it| now.since(it) < PURGE_PAUSE);
+            if !is_soon {
+                inner.purged.insert(used.key.clone(), now);
             }
-            inner.purged.insert(used.key.clone(), now);
-            drop(inner.near.remove(&used.key));
-            true
+            !is_soon
         });
-        if is_purged {
+        if may_purge {
             count(&inner.statistics.purges);
-            inner.forget(&used.key).await;
+            inner.drop_kept(&used.key, &used.token).await;
         }
-        is_purged
+        may_purge
     }
 
     /// Forgets a token that is of no use any more, unless another one has taken its place: its key
-    /// is gone, say.
+    /// is gone, say. However many find that out at once, the next question is one.
     pub async fn discard(&self, obtained: &Obtained) {
-        let inner = &self.0;
-        let is_discarded = inner.flights.supersede(&obtained.key, || {
-            let kept = inner.near.get(&obtained.key);
-            let is_it = kept.is_none_or(|it| it.token.as_str() == obtained.token().as_str());
-            if is_it {
-                drop(inner.near.remove(&obtained.key));
-            }
-            is_it
-        });
-        if is_discarded {
-            inner.forget(&obtained.key).await;
+        let (inner, token) = (&self.0, obtained.token().as_str());
+        if inner.is_kept(&obtained.key, token).await {
+            inner.drop_kept(&obtained.key, token).await;
         }
     }
 
@@ -351,6 +335,27 @@ impl Inner {
             Err(fault) => Err(fault),
         };
         self.noted(kept);
+    }
+
+    /// Whether this very token is the one that is kept.
+    async fn is_kept(&self, key: &CacheKey, token: &str) -> bool {
+        match self.near.get(key) {
+            Some(kept) => kept.token.as_str() == token,
+            None => self.stored(key).await.is_some_and(|it| it.as_str() == token),
+        }
+    }
+
+    /// Forgets this token: first in the store, so that nobody who comes in between finds it there,
+    /// then in memory, with the question that is under way and may have found it.
+    async fn drop_kept(&self, key: &CacheKey, token: &str) {
+        self.forget(key).await;
+        self.flights.supersede(key, || {
+            let is_it = self.near.get(key).is_some_and(|it| it.token.as_str() == token);
+            if is_it {
+                drop(self.near.remove(key));
+            }
+            is_it
+        });
     }
 
     async fn forget(&self, key: &CacheKey) {

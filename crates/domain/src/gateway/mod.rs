@@ -25,7 +25,10 @@ pub use provider::{
     ProviderMetadata,
 };
 pub use secret_reference::{InvalidSecretReference, SecretReference};
-pub use token_rules::{ClaimsSource, Requirement, RequirementKind, TokenFlaw, TokenRules};
+pub use token_rules::{
+    ClaimsSource, Requirement, RequirementKind, TokenFlaw, TokenRules, is_bound,
+    may_be_access_token,
+};
 pub use verdict::{
     Blame, CacheUse, Denial, Passage, Refusal, RefusalBody, UsedToken, Verdict, Whose, challenge,
 };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::claims::{Claim, ClaimPath, Claims};
-use crate::Timestamp;
+use crate::{JwsHeader, Timestamp};
 
 /// What must be true of a token besides its signature.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,7 +12,8 @@ pub struct TokenRules {
     pub verify_claims: bool,
     /// How far the provider's clock may be from ours.
     pub leeway: Duration,
-    /// Values of `iss` that are accepted, compared exactly.
+    /// Values of `iss` that are accepted, compared exactly; none stands for the issuer that the
+    /// provider's metadata names.
     pub issuers: Vec<Box<str>>,
     /// All of these must be met.
     pub requirements: Vec<Requirement>,
@@ -78,6 +79,21 @@ impl TokenFlaw {
     }
 }
 
+/// Whether a token with these claims is bound to its holder's key or certificate (RFC 9449 section
+/// 6, RFC 8705 section 3.1). Whoever shows it as a Bearer token proves neither, and may have stolen
+/// it.
+#[must_use]
+pub fn is_bound(claims: &Claims) -> bool {
+    claims.get("cnf").is_some()
+}
+
+/// Whether a JWT may be an access token: it says so (RFC 9068 section 2.1), or nothing of another
+/// kind (RFC 8725 section 3.11).
+#[must_use]
+pub fn may_be_access_token(header: &JwsHeader) -> bool {
+    header.typ.is_none() || header.is_typ("JWT") || header.is_typ("at+jwt")
+}
+
 /// Where claims come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClaimsSource {
@@ -92,7 +108,9 @@ pub enum ClaimsSource {
 const LEAST_AHEAD: Duration = Duration::from_secs(10);
 
 impl TokenRules {
-    /// Judges a token by its claims.
+    /// Judges a token by its claims. `issuer` is whom the provider's metadata names, where there is
+    /// one; without it, and without a list, only the server's word in an introspection answer says
+    /// whose the token is.
     ///
     /// # Errors
     ///
@@ -101,11 +119,12 @@ impl TokenRules {
         &self,
         claims: &Claims,
         source: ClaimsSource,
+        issuer: Option<&str>,
         now: Timestamp,
     ) -> Result<(), TokenFlaw> {
         if self.verify_claims {
             self.check_times(claims, source, now)?;
-            self.check_issuer(claims, source)?;
+            self.check_issuer(claims, source, issuer)?;
         }
         if let Some(unmet) = self.requirements.iter().find(|it| !it.is_met_by(claims)) {
             return Err(TokenFlaw::Lacks(unmet.kind));
@@ -144,12 +163,22 @@ impl TokenRules {
         Ok(())
     }
 
-    fn check_issuer(&self, claims: &Claims, source: ClaimsSource) -> Result<(), TokenFlaw> {
+    fn check_issuer(
+        &self,
+        claims: &Claims,
+        source: ClaimsSource,
+        issuer: Option<&str>,
+    ) -> Result<(), TokenFlaw> {
         let is_allowed = match (claims.get("iss"), source) {
-            (Some(issuer), _) => {
-                let issuer = issuer.as_string();
-                issuer.is_some_and(|it| self.issuers.iter().any(|allowed| &**allowed == it))
+            (Some(_), ClaimsSource::Introspection)
+                if self.issuers.is_empty() && issuer.is_none() =>
+            {
+                true
             }
+            (Some(named), _) => named.as_string().is_some_and(|named| {
+                let is_listed = self.issuers.iter().any(|allowed| &**allowed == named);
+                is_listed || self.issuers.is_empty() && issuer == Some(named)
+            }),
             (None, ClaimsSource::Introspection) => true,
             (None, ClaimsSource::Jwt) => false,
         };
@@ -193,7 +222,7 @@ mod tests {
     }
 
     fn judged(rules: &TokenRules, claims: &str, source: ClaimsSource) -> Result<(), TokenFlaw> {
-        rules.check(&Claims::parse(claims.as_bytes()).unwrap(), source, NOW)
+        rules.check(&Claims::parse(claims.as_bytes()).unwrap(), source, None, NOW)
     }
 
     fn jwt(claims: &str) -> Result<(), TokenFlaw> {
@@ -235,6 +264,22 @@ mod tests {
             assert_eq!(flaw, Err(TokenFlaw::Issuer), "{issuer}");
         }
         assert_eq!(jwt(r#"{"exp":1001}"#), Err(TokenFlaw::Issuer));
+    }
+
+    #[test]
+    fn without_a_list_the_issuer_is_the_one_that_the_metadata_names() {
+        let rules = TokenRules { issuers: Vec::new(), ..rules() };
+        let judged = |issuer: Option<&str>, source| {
+            let claims = Claims::parse(br#"{"exp":1001,"iss":"https://as"}"#).unwrap();
+            rules.check(&claims, source, issuer, NOW)
+        };
+
+        for source in [ClaimsSource::Jwt, ClaimsSource::Introspection] {
+            assert_eq!(judged(Some("https://as"), source), Ok(()));
+            assert_eq!(judged(Some("https://other"), source), Err(TokenFlaw::Issuer));
+        }
+        assert_eq!(judged(None, ClaimsSource::Jwt), Err(TokenFlaw::Issuer));
+        assert_eq!(judged(None, ClaimsSource::Introspection), Ok(()));
     }
 
     #[test]

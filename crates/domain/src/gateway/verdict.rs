@@ -18,6 +18,23 @@ pub enum Verdict {
     Refusal(Refusal),
 }
 
+impl Verdict {
+    /// The verdict, which deletes these headers as well.
+    #[must_use]
+    pub fn with_removed(mut self, names: Vec<Box<str>>) -> Self {
+        let remove = match &mut self {
+            Self::Passage(passage) => &mut passage.remove,
+            Self::Refusal(refusal) => &mut refusal.remove,
+        };
+        for name in names {
+            if !remove.contains(&name) {
+                remove.push(name);
+            }
+        }
+        self
+    }
+}
+
 /// How a request goes on: first `remove` is deleted, then every line of `set` is added.
 #[derive(Debug, Default)]
 pub struct Passage {

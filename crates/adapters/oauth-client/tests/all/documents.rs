@@ -73,6 +73,8 @@ async fn a_token_is_active_only_where_the_server_says_so() {
     ] {
         assert!(matches!(say(bad).await, Err(FetchFailure::Unusable(_))), "{bad}");
     }
+    let long = format!(r#"{{"active":true,"x":"{}"}}"#, "x".repeat(128 * 1024));
+    assert!(matches!(say(&long).await, Err(FetchFailure::Unusable(_))));
     assert!(matches!(
         introspected(error(401, "invalid_client")).await,
         Err(FetchFailure::Refused(_))

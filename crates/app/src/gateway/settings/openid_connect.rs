@@ -30,9 +30,15 @@ pub struct OpenidConnectSettings {
     pub caching: CachingSettings,
     /// The private key of `private_key_jwt`.
     pub client_jwk: Option<PrivateJwk>,
-    /// The algorithm of assertions, where one is named.
-    pub client_algorithm: Option<Box<str>>,
+    /// The registered name of the algorithm of assertions, where one is named.
+    pub client_algorithm: Option<&'static str>,
 }
+
+/// The algorithms of assertions (RFC 7518 section 3.1, RFC 8037 section 3.1).
+const ALGORITHMS: [&str; 13] = [
+    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256",
+    "ES384", "ES512", "EdDSA",
+];
 
 /// A private key, which no log shows.
 #[derive(Clone)]
@@ -61,7 +67,7 @@ pub(super) fn read(section: Section<'_>) -> Option<OpenidConnectSettings> {
     let connection = ConnectionSettings::snake_case(&section, path);
     let caching = CachingSettings::snake_case(&section);
     let client_jwk = client_jwk(&section);
-    let client_algorithm = section.text("client_alg").map(Into::into);
+    let client_algorithm = section.choice("client_alg", &ALGORITHMS.map(|it| (it, it)));
     let rules = rules(&section, &connection, &caching);
     check_methods(&section, &rules, &connection, client_jwk.is_some());
     section.finish();

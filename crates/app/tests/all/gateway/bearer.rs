@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use adapter_memory::testing::PlainSigner;
 use app::gateway::settings::{PolicySettings, read_policy};
 use app::gateway::{BearerPolicy, IntrospectionServer};
 use domain::gateway::Verdict;
@@ -111,6 +112,23 @@ async fn each_refusal_has_its_challenge() {
     assert_eq!(doubled.challenge.as_deref(), invalid);
     for token in ["opaque", "", "a.b.c"] {
         assert_eq!(refusal(gateway.with(token).await).challenge.as_deref(), invalid, "{token}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_another_kind_or_bound_to_a_key_is_no_bearer_token() {
+    let gateway = of_jwts(&json!({}));
+    let bound = json!({"aud": "api", "cnf": {"jkt": "x"}});
+    assert_eq!(refusal(gateway.with_claims(&bound).await).status(), 401);
+
+    let exp = gateway.house.now().as_unix_seconds() + 60;
+    let claims = json!({"iss": ISSUER, "aud": "api", "exp": exp});
+    for (typ, expected) in [("at+jwt", 200), ("JWT", 200), ("logout+jwt", 401), ("dpop+jwt", 401)] {
+        let header = json!({"alg": "ES256", "kid": "k1", "typ": typ});
+        match gateway.with(&PlainSigner::compact(&header, &claims)).await {
+            Verdict::Passage(_) => assert_eq!(expected, 200, "{typ}"),
+            Verdict::Refusal(refusal) => assert_eq!(refusal.status(), expected, "{typ}"),
+        }
     }
 }
 

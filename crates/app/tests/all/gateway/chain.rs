@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use app::gateway::settings::{PolicySettings, read_policy};
-use app::gateway::{BearerPolicy, ClientCredentialsPolicy, Policy, PolicyChain};
+use app::gateway::{
+    BearerPolicy, ClientCredentialsPolicy, OpenidConnectPolicy, Policy, PolicyChain,
+};
 use domain::gateway::CacheUse;
 use serde_json::{Value, json};
 
@@ -98,4 +100,34 @@ async fn a_chain_that_finds_out_nobody_says_so() {
 
     assert!(!chain.authenticates());
     assert!(!PolicyChain::default().authenticates());
+}
+
+#[tokio::test]
+async fn what_one_policy_hides_the_next_one_does_not_bring_back() {
+    let house = House::new();
+    let jwt = house.jwt("k1", &json!({}));
+    house.server.says(&[super::support::token(&jwt, 300)]);
+    let hiding = |name: &str| {
+        let keys = json!({"issuer": ISSUER, "hide_credentials": [name]});
+        let (settings, _) = read_policy("it", &json!({ "openid_connect": keys })).unwrap();
+        let PolicySettings::OpenidConnect(settings) = settings else { panic!() };
+        Policy::OpenidConnect(Box::new(OpenidConnectPolicy {
+            rules: settings.rules,
+            provider: house.provider(),
+            endpoint: Arc::clone(&house.server) as _,
+            introspection: Arc::clone(&house.server) as _,
+            tokens: house.tokens.clone(),
+            introspections: house.introspections.clone(),
+            clock: Arc::clone(&house.clock) as _,
+        }))
+    };
+    let chain = PolicyChain::new(vec![hiding("one"), hiding("other")]);
+    let mut call = Call::new(&[("Authorization", &super::support::basic("id:secret"))]);
+    call.query = Some("one=1&other=2&left=3".to_owned());
+    call.form = Some("other=2&one=1".to_owned());
+
+    let passage = passage(chain.execute(&call.request(&call.parts())).await);
+
+    assert_eq!(passage.query.as_deref(), Some("left=3"));
+    assert_eq!(passage.form.as_deref(), Some(&b""[..]));
 }

@@ -7,6 +7,8 @@ use adapter_memory::testing::PlainSigner;
 use app::gateway::OpenidConnectPolicy;
 use app::gateway::settings::{PolicySettings, read_policy};
 use domain::gateway::{CacheUse, ClientAuthentication, Passage, Refusal, Verdict};
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::support::{
@@ -318,6 +320,21 @@ async fn an_unknown_key_is_looked_for_at_once_and_then_once_in_a_while() {
 }
 
 #[tokio::test]
+async fn with_an_unknown_key_the_metadata_is_read_anew_as_well() {
+    let gateway = gateway(&json!({"auth_methods": ["bearer"]}));
+    let house = &gateway.house;
+    passage(gateway.with_token(&house.jwt("k1", &json!({}))).await);
+    house.documents.publish(KEYS, Say::Body(r#"{"keys":[]}"#.to_owned()));
+    let moved = "https://as.example/moved";
+    house.publish_metadata(&json!({ "jwks_uri": moved }));
+    let other = House::new();
+    other.publish_keys(&["k2"]);
+    house.documents.publish(moved, other.documents.published(KEYS));
+
+    passage(gateway.with_token(&house.jwt("k2", &json!({}))).await);
+}
+
+#[tokio::test]
 async fn a_cached_token_whose_key_is_gone_is_fetched_anew() {
     let gateway = gateway(&json!({"auth_methods": ["client_credentials", "bearer"]}));
     let house = &gateway.house;
@@ -331,6 +348,26 @@ async fn a_cached_token_whose_key_is_gone_is_fetched_anew() {
     let passage = passage(gateway.with_basic().await);
 
     assert_eq!(lines(&passage), [format!("authorization: Bearer {new}")]);
+    assert_eq!(house.server.calls(), 2);
+}
+
+#[tokio::test]
+async fn t48_a_herd_whose_key_is_gone_has_one_token_fetched() {
+    let gateway = gateway(&json!({"auth_methods": ["client_credentials", "bearer"]}));
+    let house = &gateway.house;
+    passage(gateway.with_basic().await);
+    house.publish_keys(&["k2"]);
+    passage(gateway.with_token(&house.jwt("k2", &json!({}))).await);
+    house.server.says(&[token(&house.jwt("k2", &json!({})), 300)]);
+    house.server.close();
+
+    let mut herd = Box::pin(join_all((0..1_000).map(|_| gateway.with_basic())));
+    for _ in 0..5 {
+        assert!((&mut herd).now_or_never().is_none());
+    }
+    house.server.open();
+
+    assert!(herd.await.iter().all(|it| matches!(it, Verdict::Passage(_))));
     assert_eq!(house.server.calls(), 2);
 }
 

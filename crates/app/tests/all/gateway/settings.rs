@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use domain::gateway::{ClientAuthentication, SecretReference};
 use domain::port::SecretReader;
 use domain::{ClientSecret, Fault};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn mistakes(policy: &Value) -> Vec<String> {
@@ -133,7 +134,7 @@ fn every_mistake_of_a_kong_policy_is_told_at_once() {
         "scopes_claim": [], "leeway": -1, "cache_ttl": 0, "cache_ttl_min": 9, "cache_ttl_max": 8,
         "upstream_headers": [{"header": "Host"}, 7], "upstream_access_token_header": "a b:bearer",
         "client_jwk": "x", "http_proxy": "socks5://x", "introspect_jwt_tokens": "yes", "timeout": 0,
-        "client_key": "x", "cluster_cache_redis": {}, "redirect_uri": "https://x",
+        "client_alg": "MD5", "client_key": "x", "cluster_cache_redis": {}, "redirect_uri": "https://x",
     }}));
 
     for expected in [
@@ -154,6 +155,7 @@ fn every_mistake_of_a_kong_policy_is_told_at_once() {
         "upstream_headers[1]: must be an object",
         "upstream_access_token_header: is no name of a header",
         "client_jwk: must be an object",
+        "client_alg: must be one of HS256",
         "http_proxy: must be a URL of an HTTP proxy",
         "introspect_jwt_tokens: must be true or false",
         "timeout: must be a whole number of at least 1",
@@ -236,6 +238,77 @@ fn t37_settings_do_not_betray_themselves_in_a_debug_log() {
         let shown = format!("{:?}", read_policy("p", &policy).unwrap());
 
         assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
+
+/// Keys that mean something, and values of every kind.
+fn configuration() -> impl Strategy<Value = Value> {
+    const KEYS: &[&str] = &[
+        "oauth_client_credentials",
+        "openid_connect",
+        "bearer",
+        "url",
+        "issuer",
+        "claims",
+        "scopes",
+        "forwardHeaders",
+        "clientConfig",
+        "tls",
+        "ca",
+        "cert",
+        "store",
+        "redis",
+        "secret",
+        "endpoints",
+        "sentinel",
+        "cluster",
+        "upstream_headers",
+        "header",
+        "path",
+        "client_jwk",
+        "hide_credentials",
+        "token_post_args_names",
+        "upstream_access_token_header",
+        "introspection",
+        "audience",
+        "X-A",
+        "scopes_claim",
+        "auth_methods",
+        "timeout",
+        "clientID",
+        "clientSecret",
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+        "https?://[a-z]{1,5}(/[a-z{}]{0,5})?".prop_map(Value::from),
+        "(!|\\(|Equals\\(`a`,`b`\\)|&&|`| |nil|:){0,6}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 60, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(prop::sample::select(KEYS), inner, 0..6).prop_map(
+                |members| {
+                    members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+                }
+            ),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_configuration_makes_it_panic_or_fail_without_a_reason(inner in configuration()) {
+        let policies = ["oauth_client_credentials", "openid_connect", "bearer"];
+        let policies = policies.map(|kind| json!({ kind: inner }));
+        for policy in policies.iter().chain([&inner]) {
+            if let Err(mistakes) = read_policy("p", policy) {
+                prop_assert!(!mistakes.is_empty());
+                prop_assert!(mistakes.iter().all(|it| it.path.starts_with('p')));
+            }
+        }
     }
 }
 

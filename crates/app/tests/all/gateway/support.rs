@@ -154,6 +154,10 @@ impl Documents {
         self.published.lock().unwrap().insert(url.to_owned(), say);
     }
 
+    pub(crate) fn published(&self, url: &str) -> Say {
+        self.published.lock().unwrap()[url].clone()
+    }
+
     /// How often a document was fetched.
     pub(crate) fn fetches(&self, url: &str) -> usize {
         self.fetched.lock().unwrap().iter().filter(|it| *it == url).count()
