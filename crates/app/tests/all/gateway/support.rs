@@ -17,7 +17,7 @@ use domain::port::{
     Clock, IntrospectionEndpoint, IntrospectionQuestion, ProviderDocuments, TokenCache,
     TokenEndpoint,
 };
-use domain::{Fault, Timestamp};
+use domain::{CacheKey, Fault, SealedToken, Timestamp};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -285,6 +285,45 @@ pub(crate) fn source(
 
 pub(crate) fn store() -> Arc<MemoryTokenCache> {
     Arc::new(MemoryTokenCache::new(1_000))
+}
+
+/// A store that can be made to wait before it writes or forgets.
+pub(crate) struct SlowStore {
+    store: Arc<MemoryTokenCache>,
+    /// Each write takes a permit.
+    pub(crate) writes: Semaphore,
+    /// So does each removal.
+    pub(crate) removals: Semaphore,
+}
+
+impl SlowStore {
+    pub(crate) fn allowing(writes: usize, removals: usize) -> Arc<Self> {
+        let (writes, removals) = (Semaphore::new(writes), Semaphore::new(removals));
+        Arc::new(Self { store: store(), writes, removals })
+    }
+}
+
+#[async_trait]
+impl TokenCache for SlowStore {
+    async fn find(&self, key: &CacheKey) -> Result<Option<SealedToken>, Fault> {
+        self.store.find(key).await
+    }
+
+    async fn keep(
+        &self,
+        key: &CacheKey,
+        token: &SealedToken,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        self.writes.acquire().await.unwrap().forget();
+        self.store.keep(key, token, until, now).await
+    }
+
+    async fn forget(&self, key: &CacheKey) -> Result<(), Fault> {
+        self.removals.acquire().await.unwrap().forget();
+        self.store.forget(key).await
+    }
 }
 
 /// The answer with a token.

@@ -13,7 +13,7 @@ use domain::gateway::{
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 
-use super::support::{House, Say, source, store, token};
+use super::support::{House, Say, SlowStore, source, store, token};
 
 fn wanted(house: &House, id: &str, secret: &str) -> Wanted {
     Wanted {
@@ -291,6 +291,43 @@ async fn an_older_question_does_not_write_over_what_was_forgotten() {
     assert_eq!(obtained(&house).await.token().as_str(), "new");
     let other = source(&house.clock, Some(shared), 100);
     assert_eq!(obtained_of(&house, &other).await.token().as_str(), "new");
+}
+
+#[tokio::test]
+async fn what_is_forgotten_while_it_is_written_is_not_there_afterwards() {
+    let shared = SlowStore::allowing(0, 100);
+    let house = House::with_store(Some(Arc::clone(&shared) as _), 100);
+    house.server.says(&[token("one", 600), token("two", 600)]);
+    let mut first = Box::pin(obtained(&house));
+    for _ in 0..5 {
+        assert!((&mut first).now_or_never().is_none());
+    }
+    // It is in memory already, and on its way into the store.
+    let used = obtained(&house).await.used_by(0);
+    assert!(house.tokens.purge(&used).await);
+
+    shared.writes.add_permits(100);
+    first.await;
+
+    let other = source(&house.clock, Some(shared), 100);
+    assert_eq!(obtained_of(&house, &other).await.token().as_str(), "two");
+}
+
+#[tokio::test]
+async fn nobody_finds_a_token_in_the_store_that_is_being_forgotten() {
+    let shared = SlowStore::allowing(100, 0);
+    let house = House::with_store(Some(Arc::clone(&shared) as _), 100);
+    house.server.says(&[token("one", 600), token("two", 600)]);
+    let used = obtained(&house).await.used_by(0);
+    let mut purge = Box::pin(house.tokens.purge(&used));
+    assert!((&mut purge).now_or_never().is_none());
+
+    // Who comes meanwhile is in nobody's way.
+    let _ = obtained(&house).now_or_never();
+    shared.removals.add_permits(100);
+    assert!(purge.await);
+
+    assert_eq!(obtained(&house).await.token().as_str(), "two");
 }
 
 #[tokio::test]
