@@ -44,6 +44,7 @@ impl OpenidConnectRules {
             }
             let query = rules.places.query.then_some(request.query).flatten().map(str::as_bytes);
             let body = rules.places.body.then_some(request.form).flatten();
+            let body = body.filter(|it| it.len() <= GatewayRequest::MAX_FORM_BYTES);
             for encoded in query.into_iter().chain(body) {
                 let pairs = pairs(encoded);
                 let [id, secret] = ARGUMENTS.map(|it| only(&pairs, it).map(ToOwned::to_owned));

@@ -127,6 +127,8 @@ async fn credentials_are_looked_for_in_the_header_the_query_and_the_form() {
     let only_form = json!({"client_credentials_param_type": ["body"]});
     assert_eq!(found(&only_form, &header, query, form).await, "f:f");
     assert_eq!(found(&only_form, &header, query, "").await, "401");
+    let long = format!("{form}&x={}", "x".repeat(64 * 1024));
+    assert_eq!(found(&only_form, &[], "", &long).await, "401");
 }
 
 #[tokio::test]
