@@ -34,7 +34,7 @@ pub struct OpenidConnectRules {
     pub scopes: Vec<Box<str>>,
     /// How long tokens are kept; `None` for not at all.
     pub keeping: Option<KeepingRules>,
-    /// See [`TokenFetch::salt`].
+    /// See [`TokenFetch::salt`](domain::gateway::TokenFetch::salt).
     pub salt: Box<str>,
     /// Whether signatures are verified.
     pub verifies_signatures: bool,
