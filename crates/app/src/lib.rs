@@ -6,9 +6,9 @@
 mod catalogue_in_use;
 mod changes;
 mod client_metadata;
+pub mod gateway;
 mod informative_changes;
 mod key_changes;
-pub mod gateway;
 mod make;
 mod settings_changes;
 mod use_case;
