@@ -4,6 +4,7 @@
 mod claims;
 mod claims_expression;
 mod credentials;
+mod denial;
 mod fetch;
 mod fetched_token;
 mod forward_headers;
@@ -16,6 +17,7 @@ mod verdict;
 pub use claims::{Claim, ClaimPath, Claims};
 pub use claims_expression::{ClaimsExpression, InvalidClaimsExpression};
 pub use credentials::{CredentialsEncoding, FetchCredentials, NoCredentials, authorization};
+pub use denial::{Blame, Denial, Whose};
 pub use fetch::{ClientAuthentication, FetchFailure, ServerRefusal, TokenFetch};
 pub use fetched_token::{Ending, FetchedToken, Keeping, KeepingRules};
 pub use forward_headers::{DoubledHeader, ForwardHeaders, MissingClaim, UnfitClaim, username};
@@ -29,6 +31,4 @@ pub use token_rules::{
     ClaimsSource, Requirement, RequirementKind, TokenFlaw, TokenRules, is_bound,
     may_be_access_token,
 };
-pub use verdict::{
-    Blame, CacheUse, Denial, Passage, Refusal, RefusalBody, UsedToken, Verdict, Whose, challenge,
-};
+pub use verdict::{CacheUse, Passage, Refusal, RefusalBody, UsedToken, Verdict, challenge};

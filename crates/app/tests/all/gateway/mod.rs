@@ -4,6 +4,7 @@ mod bearer;
 mod chain;
 mod client_credentials;
 mod openid_connect;
+mod openid_tokens;
 mod provider;
 mod settings;
 mod support;

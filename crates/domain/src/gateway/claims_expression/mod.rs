@@ -1,5 +1,6 @@
 //! What an operator wants to be true of the claims of a token.
 
+mod function;
 mod parse;
 #[cfg(test)]
 mod tests;

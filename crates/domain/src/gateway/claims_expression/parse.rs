@@ -18,20 +18,21 @@ use winnow::prelude::*;
 use winnow::stream::{LocatingSlice, Location as _};
 use winnow::token::{any, literal, take, take_while};
 
-use super::{ClaimPath, ClaimsExpression, Expression, InvalidClaimsExpression, Test};
+use super::function::{self, Argument, Function};
+use super::{ClaimsExpression, Expression, InvalidClaimsExpression};
 
 type Input<'a> = LocatingSlice<&'a str>;
-type Parsed<T> = Result<T, Complaint>;
+pub(super) type Parsed<T> = Result<T, Complaint>;
 
 /// What is wrong, and where.
 #[derive(Debug)]
-struct Complaint {
+pub(super) struct Complaint {
     offset: usize,
     message: Cow<'static, str>,
 }
 
 impl Complaint {
-    fn at(offset: usize, message: impl Into<Cow<'static, str>>) -> Self {
+    pub(super) fn at(offset: usize, message: impl Into<Cow<'static, str>>) -> Self {
         Self { offset, message: message.into() }
     }
 }
@@ -164,17 +165,11 @@ fn test(input: &mut Input<'_>, offset: usize) -> Parsed<Expression> {
         ));
     }
     let Some(function) = Function::named(name) else {
-        return Err(Complaint::at(offset, unknown_function(name)));
+        return Err(Complaint::at(offset, function::unknown(name)));
     };
     skip(input);
     let arguments = arguments(input)?;
     function.applied(offset, arguments).map(Expression::Test)
-}
-
-/// An argument, and where it begins.
-struct Argument {
-    offset: usize,
-    text: Box<str>,
 }
 
 fn arguments(input: &mut Input<'_>) -> Parsed<Vec<Argument>> {
@@ -287,83 +282,6 @@ fn code_unit(input: &mut Input<'_>, offset: usize) -> Parsed<u16> {
     let digits: &str = take(4usize).parse_next(input).map_err(|_: Complaint| wrong())?;
     let is_hexadecimal = digits.bytes().all(|it| it.is_ascii_hexdigit());
     u16::from_str_radix(digits, 16).ok().filter(|_| is_hexadecimal).ok_or_else(wrong)
-}
-
-#[derive(Clone, Copy)]
-enum Function {
-    Equals,
-    Prefix,
-    Contains,
-    SplitContains,
-    OneOf,
-}
-
-const FUNCTIONS: [(&str, Function); 5] = [
-    ("Equals", Function::Equals),
-    ("Prefix", Function::Prefix),
-    ("Contains", Function::Contains),
-    ("SplitContains", Function::SplitContains),
-    ("OneOf", Function::OneOf),
-];
-
-fn unknown_function(name: &str) -> String {
-    match FUNCTIONS.iter().find(|(it, _)| it.eq_ignore_ascii_case(name)) {
-        Some((right, _)) => format!("{name} is unknown: the function is written {right}"),
-        None => format!(
-            "{name:.40} is unknown: the functions are Equals, Prefix, Contains, SplitContains and \
-             OneOf"
-        ),
-    }
-}
-
-impl Function {
-    fn named(name: &str) -> Option<Self> {
-        FUNCTIONS.iter().find(|(it, _)| *it == name).map(|(_, function)| *function)
-    }
-
-    fn applied(self, offset: usize, arguments: Vec<Argument>) -> Parsed<Test> {
-        let count = arguments.len();
-        let wrong = |form: &str| {
-            Err(Complaint::at(offset, format!("it has {count} arguments, and is written {form}")))
-        };
-        let mut arguments = arguments.into_iter();
-        let Some(key) = arguments.next() else {
-            return wrong(self.form());
-        };
-        let path: ClaimPath = key.text.parse().unwrap_or_else(|never| match never {});
-        let mut value = || arguments.next().map(|it| it.text);
-        let test = match self {
-            Self::OneOf => return Ok(Test::OneOf(path, arguments.map(|it| it.text).collect())),
-            Self::Equals => value().map(|value| Test::Equals(path, value)),
-            Self::Prefix => value().map(|value| Test::Prefix(path, value)),
-            Self::Contains => value().map(|value| Test::Contains(path, value)),
-            Self::SplitContains => match (arguments.next(), arguments.next()) {
-                (Some(separator), Some(_)) if separator.text.is_empty() => {
-                    let message = "the separator is empty, and would split nothing";
-                    return Err(Complaint::at(separator.offset, message));
-                }
-                (Some(separator), Some(value)) => {
-                    let (separator, value) = (separator.text, value.text);
-                    Some(Test::SplitContains { path, separator, value })
-                }
-                (Some(_) | None, Some(_) | None) => None,
-            },
-        };
-        match (test, arguments.next()) {
-            (Some(test), None) => Ok(test),
-            (Some(_) | None, Some(_) | None) => wrong(self.form()),
-        }
-    }
-
-    fn form(self) -> &'static str {
-        match self {
-            Self::Equals => "Equals(`key`, `value`)",
-            Self::Prefix => "Prefix(`key`, `value`)",
-            Self::Contains => "Contains(`key`, `value`)",
-            Self::SplitContains => "SplitContains(`key`, `separator`, `value`)",
-            Self::OneOf => "OneOf(`key`, `value`, ...)",
-        }
-    }
 }
 
 fn is_of_a_name(character: char) -> bool {
