@@ -6,6 +6,7 @@
 mod catalogue_in_use;
 mod changes;
 mod client_metadata;
+pub mod gateway;
 mod informative_changes;
 mod key_changes;
 mod make;

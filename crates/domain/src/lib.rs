@@ -12,6 +12,7 @@ mod client;
 mod client_settings;
 mod credential;
 mod fault;
+pub mod gateway;
 pub mod grant;
 mod json;
 mod jwk;

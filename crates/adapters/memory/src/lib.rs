@@ -6,6 +6,7 @@
 
 mod announced;
 mod answer;
+mod background_tasks;
 mod bootstrap;
 mod bounded;
 mod cache_options;
@@ -35,11 +36,13 @@ mod single_flight;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod token_cache;
+mod token_cache_breaker;
 mod tokens;
 mod uncached_reads;
 mod write_behind;
 
 pub use announced::Announced;
+pub use background_tasks::BackgroundTasks;
 pub use bootstrap::MemoryBootstrap;
 pub use cache_options::{CacheOptions, CacheStatistics};
 pub use cached_clients::CachedClients;
@@ -59,6 +62,7 @@ pub use news::News;
 pub use reference_tokens::MemoryReferenceTokens;
 pub use replay_guard::MemoryReplayGuard;
 pub use token_cache::MemoryTokenCache;
+pub use token_cache_breaker::TokenCacheBreaker;
 pub use tokens::MemoryTokens;
 pub use uncached_reads::UncachedReads;
 pub use write_behind::WriteBehind;

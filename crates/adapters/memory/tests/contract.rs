@@ -8,6 +8,7 @@ use adapter_memory::{
     Announced, CacheOptions, CachedClients, CachedCredentials, CachedReferences, CachedTokens,
     MemoryBootstrap, MemoryCatalogue, MemoryChanges, MemoryClients, MemoryCredentials, MemoryKeys,
     MemoryReferenceTokens, MemoryReplayGuard, MemoryTokenCache, MemoryTokens, News,
+    TokenCacheBreaker,
 };
 use domain::port::{
     CatalogueRepository, ChangeAnnouncer as _, ClientRepository, CredentialRepository,
@@ -255,6 +256,19 @@ mod token_cache {
     contract::token_cache! {
         #[tokio::test]
         fixture() { (MemoryTokenCache::new(100), ()) }
+    }
+}
+
+mod token_cache_breaker {
+    use super::*;
+
+    contract::token_cache! {
+        #[tokio::test]
+        fixture() {
+            let store = Arc::new(MemoryTokenCache::new(100));
+            let pause = Duration::from_secs(5);
+            (TokenCacheBreaker::new(store, Arc::new(ManualClock::default()), pause), ())
+        }
     }
 }
 

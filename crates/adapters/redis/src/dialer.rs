@@ -6,13 +6,14 @@ use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _,
-    ProtocolVersion, PushInfo, RedisConnectionInfo, RedisResult, TlsCertificates,
+    ProtocolVersion, PushInfo, RedisConnectionInfo, RedisResult,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::InvalidRedisOptions;
 use crate::address::Address;
+use crate::tls::Tls;
 
 /// Who we are to a server.
 #[derive(Clone, Copy)]
@@ -40,7 +41,7 @@ pub(crate) struct Dialer {
 impl Dialer {
     pub(crate) fn new(
         login: Login<'_>,
-        tls: Option<&TlsCertificates>,
+        tls: Option<&Tls>,
         limits: Limits,
     ) -> Result<Self, InvalidRedisOptions> {
         // The driver would not say the name either.
@@ -56,10 +57,15 @@ impl Dialer {
             redis = redis.set_password(password.expose_secret());
         }
         let addr = match tls {
-            Some(certificates) => {
-                let anywhere = "rediss://redis.invalid:1".into_connection_info();
+            Some(tls) => {
+                let anywhere = if tls.believes_anybody {
+                    "rediss://redis.invalid:1/#insecure"
+                } else {
+                    "rediss://redis.invalid:1"
+                };
                 anywhere
-                    .and_then(|info| Client::build_with_tls(info, certificates.clone()))
+                    .into_connection_info()
+                    .and_then(|info| Client::build_with_tls(info, tls.certificates.clone()))
                     .map(|client| client.get_connection_info().addr().clone())
                     .map_err(|_| InvalidRedisOptions::CertificateAuthority)?
             }

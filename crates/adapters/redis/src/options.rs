@@ -90,13 +90,16 @@ pub enum Topology {
     },
 }
 
-/// How TLS is spoken. The names in the servers' certificates are always verified.
+/// How TLS is spoken. The names in the servers' certificates are verified, unless nothing is.
 #[derive(Clone, Debug, Default)]
 pub struct TlsOptions {
     /// Who may vouch for the servers, in PEM; `None` is whom browsers trust.
     pub certificate_authority: Option<Vec<u8>>,
     /// What we show to the servers.
     pub client: Option<ClientCertificate>,
+    /// Any certificate is believed: whoever stands between us and a server reads and changes what
+    /// is said. For tests only.
+    pub believes_anybody: bool,
 }
 
 /// What we show to servers that ask for a certificate.

@@ -15,8 +15,14 @@ use secrecy::ExposeSecret as _;
 
 use crate::{ClientCertificate, InvalidRedisOptions, TlsOptions};
 
+/// What the driver needs.
+pub(crate) struct Tls {
+    pub(crate) certificates: TlsCertificates,
+    pub(crate) believes_anybody: bool,
+}
+
 /// The options in the words of the driver, if they can be used.
-pub(crate) fn certificates(options: &TlsOptions) -> Result<TlsCertificates, InvalidRedisOptions> {
+pub(crate) fn certificates(options: &TlsOptions) -> Result<Tls, InvalidRedisOptions> {
     if let Some(pem) = &options.certificate_authority {
         let mut roots = RootCertStore::empty();
         for certificate in chain(pem).ok_or(InvalidRedisOptions::CertificateAuthority)? {
@@ -24,7 +30,11 @@ pub(crate) fn certificates(options: &TlsOptions) -> Result<TlsCertificates, Inva
         }
     }
     let client_tls = options.client.as_ref().map(client).transpose()?;
-    Ok(TlsCertificates { client_tls, root_cert: options.certificate_authority.clone() })
+    let root_cert = options.certificate_authority.clone();
+    Ok(Tls {
+        certificates: TlsCertificates { client_tls, root_cert },
+        believes_anybody: options.believes_anybody,
+    })
 }
 
 fn client(pair: &ClientCertificate) -> Result<ClientTlsConfig, InvalidRedisOptions> {

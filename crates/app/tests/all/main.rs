@@ -16,6 +16,7 @@ mod authentication;
 mod catalogue;
 mod changes;
 mod clients;
+mod gateway;
 mod introspection;
 mod key_schedule;
 mod keys;

@@ -10,6 +10,7 @@
 //!   together is one method with a name;
 //! - its promises are written as doc comments here and as cases in `contract`.
 
+mod background;
 mod bootstrap_repository;
 mod catalogue_repository;
 mod change_feed;
@@ -28,12 +29,16 @@ mod reference_token_repository;
 mod remote_keys;
 mod replay_guard;
 mod secret_hasher;
+mod secret_reader;
 mod token_cache;
 mod token_digester;
+mod token_endpoint;
 mod token_repository;
 mod token_signer;
+mod token_vault;
 mod token_verifier;
 
+pub use background::Background;
 pub use bootstrap_repository::BootstrapRepository;
 pub use catalogue_repository::{CatalogueRepository, StoreCatalogueError};
 pub use change_feed::{ChangeAnnouncer, ChangeFeed, ChangeListener};
@@ -55,8 +60,13 @@ pub use reference_token_repository::ReferenceTokenRepository;
 pub use remote_keys::{RemoteKeySet, RemoteKeys};
 pub use replay_guard::ReplayGuard;
 pub use secret_hasher::{SecretHasher, Verdict};
+pub use secret_reader::SecretReader;
 pub use token_cache::TokenCache;
 pub use token_digester::TokenDigester;
+pub use token_endpoint::{
+    IntrospectionEndpoint, IntrospectionQuestion, ProviderDocuments, SecretText, TokenEndpoint,
+};
 pub use token_repository::TokenRepository;
 pub use token_signer::TokenSigner;
+pub use token_vault::TokenVault;
 pub use token_verifier::{SignatureVerifier, TokenVerifier};

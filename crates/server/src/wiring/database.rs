@@ -276,6 +276,7 @@ fn redis(settings: &Redis) -> Result<RedisStores, OpenError> {
             certificates: certificates.clone(),
             key: key.expose_secret().as_bytes().to_vec().into(),
         }),
+        ..TlsOptions::default()
     });
     let options = RedisOptions {
         username: settings.username.clone(),

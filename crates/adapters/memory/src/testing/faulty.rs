@@ -62,7 +62,7 @@ impl<P: ?Sized> Faulty<P> {
         self.refusals.load(Ordering::SeqCst)
     }
 
-    fn working(&self) -> Result<&P, Fault> {
+    pub(super) fn working(&self) -> Result<&P, Fault> {
         if !self.is_out.load(Ordering::SeqCst) {
             return Ok(&self.store);
         }

@@ -2,11 +2,13 @@
 
 mod counting;
 mod faulty;
+mod faulty_token_cache;
 mod manual_clock;
 mod plain_digester;
 mod plain_hasher;
 mod plain_macs;
 mod plain_signer;
+mod plain_vault;
 mod published_keys;
 mod seeded_entropy;
 
@@ -17,5 +19,6 @@ pub use plain_digester::PlainDigester;
 pub use plain_hasher::PlainHasher;
 pub use plain_macs::PlainMacs;
 pub use plain_signer::PlainSigner;
+pub use plain_vault::PlainVault;
 pub use published_keys::PublishedKeys;
 pub use seeded_entropy::SeededEntropy;

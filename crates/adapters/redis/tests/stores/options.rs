@@ -62,6 +62,7 @@ fn certificates_that_cannot_be_used_are_refused() {
                 certificates: certificate.as_bytes().to_vec(),
                 key: key.as_bytes().to_vec().into(),
             }),
+            ..TlsOptions::default()
         };
         RedisOptions { tls: Some(tls), ..standalone("h") }
     };
@@ -89,6 +90,7 @@ fn nothing_shows_a_password_or_a_key() {
     let tls = TlsOptions {
         certificate_authority: None,
         client: Some(ClientCertificate { certificates: Vec::new(), key: key.into_bytes().into() }),
+        ..TlsOptions::default()
     };
     let options = RedisOptions { tls: Some(tls), ..sentinel(&["h".to_owned()]) };
     let usable = sentinel(&["h".to_owned()]);

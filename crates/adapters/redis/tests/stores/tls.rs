@@ -53,6 +53,7 @@ impl Authority {
                 certificates: certificate.into_bytes(),
                 key: key.into_bytes().into(),
             }),
+            ..TlsOptions::default()
         }
     }
 
@@ -216,6 +217,16 @@ async fn a_certificate_for_another_name_is_not_believed() {
     let refused = refused(&options(&server.host(), Some(authority.options()))).await;
 
     assert!(refused.contains("invalid peer certificate"), "{refused}");
+}
+
+#[tokio::test]
+async fn anybody_is_believed_where_that_is_configured() {
+    let authority = Authority::new();
+    let files = TempDir::new().unwrap();
+    let server = authority.start_server(files.path(), "redis.example");
+    let tls = TlsOptions { believes_anybody: true, ..authority.options() };
+
+    works(&options(&server.host(), Some(tls))).await;
 }
 
 #[tokio::test]
