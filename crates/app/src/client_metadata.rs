@@ -230,8 +230,7 @@ impl ClientChanges {
             name: take_parsed(object, "client_name")?,
             authentication: take_method(object, rules)?,
             keys: KeyChanges::take_from(object, rules)?,
-            capabilities: take_list(object, "capabilities")?
-                .map(|list: Vec<Capability>| list.into_iter().collect()),
+            capabilities: take_capabilities(object)?,
             permissions: take_list(object, "permissions")?,
             audience: take_list(object, "audience")?,
             scope: take_scope(object)?,
@@ -331,6 +330,24 @@ where
         }
     }
     Ok(Some(list))
+}
+
+/// A client that may do nothing is a typing error. `null` stands for what a client has by default.
+fn take_capabilities(
+    object: &mut JsonObject,
+) -> Result<Option<BTreeSet<Capability>>, InvalidMetadata> {
+    if object.get("capabilities").is_some_and(Value::is_null) {
+        object.remove("capabilities");
+        return Ok(Some(BTreeSet::from([Capability::ClientCredentials])));
+    }
+    let Some(list) = take_list::<Capability>(object, "capabilities")? else {
+        return Ok(None);
+    };
+    if list.is_empty() {
+        let names = Capability::ALL.map(Capability::name).join(", ");
+        return Err(invalid("capabilities", format!("must name at least one of {names}")));
+    }
+    Ok(Some(list.into_iter().collect()))
 }
 
 fn take_scope(object: &mut JsonObject) -> Result<Option<Scope>, InvalidMetadata> {

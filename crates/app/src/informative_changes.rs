@@ -22,7 +22,10 @@ impl InformativeChanges {
             object.remove(*name);
         }
         let set = InformativeMetadata::take_from(object).map_err(|member| {
-            invalid(member, "must be a text of at most 2048 bytes (contacts: at most 16 of them)")
+            invalid(
+                member,
+                "must be a text of at most 2048 bytes (contacts: an array of at most 16 of them)",
+            )
         })?;
         Ok(Self { set, removed })
     }

@@ -19,6 +19,14 @@ impl KeyChanges {
         object: &mut JsonObject,
         rules: &RegistrationRules,
     ) -> Result<Self, InvalidMetadata> {
+        // RFC 7591 section 2: not both in one request, even where one of them is empty.
+        let is_there = |member| object.get(member).is_some_and(|it| !it.is_null());
+        if is_there("jwks_uri") && (is_there("jwks") || is_there("public_key")) {
+            return Err(invalid(
+                "jwks_uri",
+                "goes without jwks and public_key, or instead: set the one that is to go to null",
+            ));
+        }
         let jwks_uri = match object.remove("jwks_uri") {
             None => None,
             Some(Value::Null) => Some(None),

@@ -6,7 +6,7 @@ use domain::port::{Clock, Entropy, LastUse, ReferenceTokenRepository, TokenDiges
 use domain::{
     AccessToken, AccessTokenClaims, AuthenticationMethod, Capability, CompactJws, Fault,
     GrantRefusal, GrantRequest, Login, OpaqueToken, ReferenceToken, Scope, SigningAlgorithm,
-    Timestamp, TokenFormat, TokenPolicy, grant,
+    Timestamp, TokenFormat, TokenPolicy, TokenProfile, grant,
 };
 
 use super::authenticate_client::{
@@ -86,6 +86,11 @@ pub enum IssueTokenError {
 }
 
 impl IssueToken {
+    /// RFC 9068 section 2.2 demands an audience of what calls itself an access token.
+    fn profile(&self, claims: &AccessTokenClaims) -> TokenProfile {
+        if claims.audience.is_empty() { TokenProfile::Jwt } else { self.policy.profile }
+    }
+
     /// Runs the use-case.
     ///
     /// # Errors
@@ -117,7 +122,7 @@ impl IssueToken {
         let claims = AccessTokenClaims::of(grant, make::token_id(self.entropy.as_ref())?);
         let token = match format {
             TokenFormat::Jwt => {
-                let signed = self.signer.sign(&claims, self.policy.profile, algorithm)?;
+                let signed = self.signer.sign(&claims, self.profile(&claims), algorithm)?;
                 if CompactJws::MAX_BYTES < signed.as_str().len() {
                     // Nobody could ask about it, or take it back.
                     return Err(Fault::corrupt(TOO_LONG).into());

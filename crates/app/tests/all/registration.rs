@@ -112,7 +112,12 @@ async fn bad_metadata_is_refused_by_name_with_the_mend() {
             "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://example.com",
             "public_key": public_key(),
         }),
+        json!({
+            "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://example.com",
+            "jwks": {"keys": []},
+        }),
         json!({"jwks": {}}),
+        json!({"capabilities": []}),
         json!({"grant_types": ["password"]}),
         json!({"software_id": 7}),
         json!({"permissions": "admin"}),

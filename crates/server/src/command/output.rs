@@ -1,5 +1,7 @@
 //! What a command says, to people or to machines.
 
+use std::io::{self, ErrorKind, Write as _};
+
 use serde_json::Value;
 
 use super::Format;
@@ -16,15 +18,17 @@ impl Output {
     }
 
     /// Prints a result: `document` for machines, `lines` for people.
-    #[expect(clippy::print_stdout, reason = "printing is what a command is for")]
     pub(crate) fn print(&self, document: &Value, lines: &[String]) {
-        match self.format {
-            Format::Json => println!("{document:#}"),
-            Format::Text => {
-                for line in lines {
-                    println!("{line}");
-                }
-            }
+        let text = match self.format {
+            Format::Json => format!("{document:#}\n"),
+            Format::Text => lines.iter().flat_map(|line| [line, "\n"]).collect(),
+        };
+        let mut out = io::stdout().lock();
+        // Whoever reads may have heard enough (`| head`): what was to be done is done.
+        if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
+            && error.kind() != ErrorKind::BrokenPipe
+        {
+            complain(&format!("the result could not be written: {error}"));
         }
     }
 }

@@ -44,6 +44,8 @@ pub(crate) struct Paths {
     pub(crate) userinfo: Option<&'static str>,
     pub(crate) register: Option<&'static str>,
     pub(crate) jwks: &'static str,
+    /// Metadata of this dialect alone.
+    pub(crate) metadata: Option<&'static str>,
 }
 
 impl DialectName {
@@ -66,6 +68,7 @@ impl DialectName {
             userinfo: Some("/oauth2/userinfo"),
             register: Some("/oauth2/register"),
             jwks: "/.well-known/jwks.json",
+            metadata: None,
         };
         match self {
             Self::Standard => standard,
@@ -82,6 +85,7 @@ impl DialectName {
                 userinfo: None,
                 register: None,
                 jwks: "/oauth/v2/oauth-anonymous/jwks",
+                metadata: Some("/oauth/v2/oauth-anonymous/.well-known/openid-configuration"),
             },
             Self::IdService => Paths {
                 token: "/openid/token",
@@ -89,6 +93,7 @@ impl DialectName {
                 userinfo: Some("/openid/userinfo"),
                 register: None,
                 jwks: "/openid/jwks.json",
+                metadata: Some("/openid/.well-known/openid-configuration"),
                 ..standard
             },
         }

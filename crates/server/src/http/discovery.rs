@@ -93,6 +93,7 @@ fn document(api: &Api, base: &str, name: DialectName) -> HttpResponse {
     let has_introspection = name != DialectName::Mia || is_spoken(DialectName::Standard);
     if has_introspection && catalogue.is_on(Capability::Introspection) {
         endpoint("introspection", paths.introspect);
+        set("introspection_signing_alg_values_supported", json!(algorithms));
     }
     set("issuer", discovery.issuer.as_str().into());
     set("jwks_uri", at(paths.jwks).into());
@@ -105,9 +106,11 @@ fn document(api: &Api, base: &str, name: DialectName) -> HttpResponse {
     set("response_types_supported", json!([]));
     set("subject_types_supported", json!(["public"]));
     set("id_token_signing_alg_values_supported", json!(algorithms));
-    set("introspection_signing_alg_values_supported", json!(algorithms));
     set("service_documentation", at("/documentation").into());
-    if let Some(path) = paths.userinfo {
+    // Whichever dialect has one: it tells of the tokens of all.
+    let elsewhere = [DialectName::Standard, DialectName::IdService];
+    let elsewhere = elsewhere.into_iter().find(|it| is_spoken(*it));
+    if let Some(path) = paths.userinfo.or_else(|| elsewhere?.paths().userinfo) {
         set("userinfo_endpoint", at(path).into());
     }
     if let Some(path) = paths.register.filter(|_| discovery.has_registration) {

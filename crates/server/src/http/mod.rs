@@ -212,7 +212,8 @@ fn spoken(dialects: &Dialects, config: &mut ServiceConfig) {
         }
         if name == Curity {
             config.service(post(paths.revoke, revoke::post).app_data(dialect.clone()));
-            let metadata = "/oauth/v2/oauth-anonymous/.well-known/openid-configuration";
+        }
+        if let Some(metadata) = paths.metadata {
             config.service(get(metadata, discovery::of_dialect).app_data(dialect.clone()));
         }
         if matches!(name, Curity | IdService) {

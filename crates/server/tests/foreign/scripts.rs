@@ -21,6 +21,12 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/foreign");
 static INTERPRETERS: LazyLock<Interpreters> =
     LazyLock::new(|| find_or_install(Path::new(FOLDER)).unwrap());
 
+/// Runs a text in Python, where the libraries are.
+pub(crate) fn python(text: &str, environment: &[(&str, &str)]) -> std::process::Output {
+    let mut command = INTERPRETERS.command(&INTERPRETERS.python);
+    command.args(["-c", text]).envs(environment.iter().copied()).output().unwrap()
+}
+
 /// A library with the name of its script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Library {

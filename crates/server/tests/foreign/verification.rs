@@ -8,7 +8,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::{Value, json};
 
 use crate::ground::{CURITY, IDSERVICE, MIA, RESOURCE, SCOPE, STANDARD, options, with};
-use crate::scripts::Library;
+use crate::scripts::{Library, python};
 use crate::support::jwt::GRANT;
 use crate::support::{Answer, Client, Server};
 
@@ -217,5 +217,39 @@ async fn foreign_libraries_verify_signed_answers_of_introspection() {
         for outcome in library.takes(&for_another) {
             outcome.error();
         }
+    }
+}
+
+/// The third way of the page, as it stands there.
+#[tokio::test]
+async fn the_page_on_checking_tokens_shows_how_to_check_one_with_the_published_keys() {
+    let page = include_str!("../../../../docs/checking-tokens.md");
+    let script = page.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
+    let server = Server::start_with(options());
+    let client = signer(&server, "ES256").await;
+    let token = issued(&server, &client, STANDARD.token).await;
+    let run = |token: &str, audience: &str| {
+        python(script, &[("AUTH", &server.url), ("TOKEN", token), ("AUDIENCE", audience)])
+    };
+
+    let good = run(&token, RESOURCE);
+    assert!(good.status.success(), "{good:?}");
+    assert_eq!(String::from_utf8(good.stdout).unwrap().trim(), client.id);
+    let brief = server
+        .create_client(json!({"audience": [RESOURCE], "scope": SCOPE, "access_token_lifetime": 1}))
+        .await;
+    let ended = issued(&server, &brief, STANDARD.token).await;
+    let other_kind = issued(&server, &client, MIA.token).await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    for (token, audience) in [
+        (with_other_signature(&token), RESOURCE),
+        (with_claim(&token, "sub", "somebody-else"), RESOURCE),
+        (token.clone(), "https://elsewhere.example/"),
+        (other_kind, RESOURCE),
+        (ended, RESOURCE),
+    ] {
+        let refused = run(&token, audience);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        assert!(String::from_utf8(refused.stderr).unwrap().starts_with("refused: "));
     }
 }

@@ -339,3 +339,18 @@ async fn a_healthcheck_says_whether_a_server_lives() {
 
     check(&format!("127.0.0.1:{port}")).badly(1, "no server at 127.0.0.1");
 }
+
+/// As `| head` does: what was to be done is done, and nobody need hear more of it.
+#[tokio::test]
+async fn a_reader_that_has_heard_enough_is_no_failure() {
+    let it = Beside::on_sqlite();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+
+    let mut command = crate::support::server::command(it.directory.path());
+    command.args(["client", "list"]).envs(it.environment.iter().cloned()).stdout(writer);
+    let ended = command.output().unwrap();
+
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(String::from_utf8(ended.stderr).unwrap(), "");
+}

@@ -169,6 +169,7 @@ async fn the_metadata_names_the_methods_and_algorithms_that_are_on() {
         "/.well-known/oauth-authorization-server",
         "/.well-known/openid-configuration",
         "/oauth/v2/oauth-anonymous/.well-known/openid-configuration",
+        "/openid/.well-known/openid-configuration",
     ] {
         let document = server.get(path).await.json();
         for endpoint in ["token", "revocation", "introspection"] {
@@ -176,7 +177,11 @@ async fn the_metadata_names_the_methods_and_algorithms_that_are_on() {
             assert_eq!(*methods, json!(METHODS), "{path} {endpoint}");
             let algorithms =
                 &document[format!("{endpoint}_endpoint_auth_signing_alg_values_supported")];
-            assert_eq!(*algorithms, json!(["ES256", "EdDSA", "HS256"]), "{path} {endpoint}");
+            assert_eq!(
+                *algorithms,
+                json!(["ES256", "EdDSA", "Ed25519", "HS256"]),
+                "{path} {endpoint}"
+            );
         }
     }
     let wrong = json!({"client_name": "a", "token_endpoint_auth_method": "tls_client_auth"});

@@ -262,6 +262,37 @@ async fn what_is_chosen_for_a_client_wins_over_the_dialect() {
     assert_eq!(said["exp"].as_u64().unwrap() - said["iat"].as_u64().unwrap(), 77);
 }
 
+/// Whoever discovers a dialect finds its own endpoints.
+#[tokio::test]
+async fn a_dialect_with_paths_of_its_own_has_metadata_of_its_own() {
+    let server = Server::start();
+    for (path, token) in [
+        ("/oauth/v2/oauth-anonymous/.well-known/openid-configuration", "/oauth/v2/oauth-token"),
+        ("/openid/.well-known/openid-configuration", "/openid/token"),
+        ("/.well-known/oauth-authorization-server", "/oauth2/token"),
+        ("/.well-known/openid-configuration", "/oauth/token"),
+    ] {
+        let document = server.get(path).await.json();
+        assert_eq!(document["token_endpoint"], server.at(token), "{path}");
+    }
+}
+
+/// RFC 9068 section 2.2: what calls itself an access token of that kind has an audience.
+#[tokio::test]
+async fn only_a_token_with_an_audience_says_that_it_is_one_of_rfc_9068() {
+    let server = Server::start();
+    let settings = json!({"access_token_format": "jwt", "audience": ["https://api.example/"]});
+    let client = server.create_client(settings).await;
+    for (more, expected) in [(None, "JWT"), (Some(("audience", "https://api.example/")), "at+jwt")]
+    {
+        let form: Vec<_> = [GRANT].into_iter().chain(more).collect();
+        let answer = post(&server, "/oauth/v2/oauth-token", &client, &form).await;
+        let token = answer.text_at("/access_token");
+        assert_eq!(header(&token)["typ"], expected);
+        assert_eq!(claims(&token).get("aud").is_some(), more.is_some());
+    }
+}
+
 #[tokio::test]
 async fn a_dialect_that_is_off_is_not_there() {
     let server = Server::start_with(
