@@ -145,16 +145,17 @@ fn block_on<T>(
 }
 
 fn serve(config: PathBuf, cluster: Option<Url>) -> ExitCode {
-    telemetry::log_events();
+    let last_events = telemetry::log_events();
     let (access_log, last_lines) = AccessLog::start();
     let telemetry = Arc::new(Telemetry { access_log, metrics: Metrics::new() });
     let outcome = block_on(run::run(config, cluster, telemetry));
-    drop(last_lines);
-    match outcome {
+    let code = match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             run::tell(&error);
             ExitCode::FAILURE
         }
-    }
+    };
+    drop((last_lines, last_events));
+    code
 }

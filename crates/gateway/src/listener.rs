@@ -33,6 +33,8 @@ const MAX_STREAMS: u32 = 128;
 const MAX_HEADERS: u32 = 64 * 1024;
 /// How long a connection without a request is kept when nobody is let in any more.
 pub(crate) const LAST_WORDS: Duration = Duration::from_millis(250);
+/// How long a connection of HTTP/2 without a stream is kept.
+const IDLE: Duration = Duration::from_mins(5);
 /// How many idle connections to servers are kept.
 const IDLE_CONNECTIONS: usize = 1_024;
 
@@ -125,6 +127,7 @@ impl Open {
         let mut proxy = http_proxy(&Arc::new(conf), gateway);
         let mut options = HttpServerOptions::default();
         options.h2c = self.settings.is_http2 && self.settings.tls.is_none();
+        options.h2_idle_timeout = Some(IDLE);
         proxy.server_options = Some(options);
         let mut http2 = H2Options::new();
         http2.max_concurrent_streams(MAX_STREAMS).max_header_list_size(MAX_HEADERS);

@@ -24,6 +24,7 @@ use tokio::time::Instant;
 pub(crate) use admin::Readiness;
 use answer::Answer;
 use exchange::Exchange;
+use onward::Received;
 
 use crate::gate::Gate;
 use crate::settings::Serves;
@@ -142,13 +143,14 @@ impl ProxyHttp for Gateway {
 
     async fn upstream_request_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         request: &mut RequestHeader,
         it: &mut Exchange,
     ) -> Result<()> {
         // A second attempt sends the body from its beginning.
         it.received = 0;
-        onward::change(request, it, self.is_tls)
+        let received = Received { is_tls: self.is_tls, is_http2: session.is_http2() };
+        onward::change(request, it, received)
     }
 
     async fn upstream_response_filter(

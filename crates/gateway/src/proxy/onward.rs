@@ -7,15 +7,36 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use super::exchange::Exchange;
 use crate::forwarded::{self, Hop};
 
+/// How a request came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Received {
+    /// Whether over TLS.
+    pub(super) is_tls: bool,
+    /// Whether in HTTP/2, or else in HTTP/1.
+    pub(super) is_http2: bool,
+}
+
+impl Received {
+    /// As `Via` writes it (RFC 9110 section 7.6.3).
+    fn version(self) -> &'static str {
+        if self.is_http2 { "2" } else { "1.1" }
+    }
+}
+
 /// Changes a request for the server behind us. What belongs to the connection is gone already.
 ///
 /// # Errors
 ///
 /// If a header cannot be set, which its type forbids.
-pub(super) fn change(request: &mut RequestHeader, exchange: &Exchange, is_tls: bool) -> Result<()> {
+pub(super) fn change(
+    request: &mut RequestHeader,
+    exchange: &Exchange,
+    received: Received,
+) -> Result<()> {
     request.insert_header("X-Request-Id", &exchange.id)?;
+    request.append_header(header::VIA, format!("{} tokenwright-gateway", received.version()))?;
     if let Some(peer) = exchange.peer {
-        let hop = Hop { peer, is_tls, host: &exchange.host };
+        let hop = Hop { peer, is_tls: received.is_tls, host: &exchange.host };
         forwarded::tell(request, &hop, exchange.is_listed)?;
     }
     // After what we say of the way here: a policy may say more, in headers of its own choice.

@@ -11,12 +11,14 @@ async fn a_request_goes_on_as_it_came_and_the_answer_comes_back() {
     let gateway = Gateway::start(&(upstream.settings("") + ROUTE));
 
     let request = gateway.http.put(gateway.url("/a%20b/c;d?e=f%2Fg&h")).body("hello");
-    let echo = Echo::of(request.header("X-Own", "kept").send().await.unwrap()).await;
+    let request = request.header("X-Own", "kept").header("Via", "1.1 before");
+    let echo = Echo::of(request.send().await.unwrap()).await;
 
     assert_eq!(echo.text("method"), "PUT");
     assert_eq!(echo.text("target"), "/a%20b/c;d?e=f%2Fg&h");
     assert_eq!(echo.text("body"), "hello");
     assert_eq!(echo.header("x-own"), Some("kept"));
+    assert_eq!(echo.all("via"), ["1.1 before", "1.1 tokenwright-gateway"]);
     assert_eq!(echo.header("host"), Some(gateway.address("public").as_str()));
 }
 
