@@ -25,6 +25,25 @@ ENV HTTP_PORT=3000
 EXPOSE 3000
 ENTRYPOINT ["/usr/local/bin/crud-service"]
 
+# The gateway: `--target gateway`. Its proxy is built with cmake.
+FROM build AS build-gateway
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends cmake \
+ && rm -rf /var/lib/apt/lists/*
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    --mount=type=cache,target=/src/target,sharing=locked \
+    cargo build --locked --profile dist --package gateway --bin tokenwright-gateway \
+ && install -D -m 0755 target/dist/tokenwright-gateway /out-gateway/usr/local/bin/tokenwright-gateway
+
+FROM gcr.io/distroless/cc-debian12:nonroot AS gateway
+COPY --from=build-gateway /out-gateway/usr/local/bin/tokenwright-gateway /usr/local/bin/tokenwright-gateway
+COPY LICENSE /usr/share/doc/tokenwright/LICENSE
+ENV TOKENWRIGHT_GATEWAY_CONFIG=/etc/tokenwright/gateway.yaml
+HEALTHCHECK --interval=10s --timeout=6s --start-period=10s --retries=3 \
+    CMD ["/usr/local/bin/tokenwright-gateway", "healthcheck"]
+ENTRYPOINT ["/usr/local/bin/tokenwright-gateway"]
+CMD ["serve"]
+
 # A C library, certificates, and nothing else: no shell, no package manager, no root. It is the last
 # stage, so it is what is built where no target is named.
 FROM gcr.io/distroless/cc-debian12:nonroot AS tokenwright

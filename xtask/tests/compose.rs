@@ -7,8 +7,8 @@
 
 use std::{fs, path::Path, process::Command};
 
-/// The four ways to keep state, by their profiles.
-const SERVERS: [(&str, &[&str]); 4] = [
+/// The four ways to keep state, and the gateway, by their profiles.
+const SERVERS: [(&str, &[&str]); 5] = [
     ("", &["tokenwright"]),
     ("postgres", &["tokenwright-postgres", "postgres"]),
     (
@@ -16,6 +16,7 @@ const SERVERS: [(&str, &[&str]); 4] = [
         &["tokenwright-node-1", "tokenwright-node-2", "balancer", "postgres", "redis"],
     ),
     ("mia", &["tokenwright-mia", "crud-service", "mongodb", "redis"]),
+    ("gateway", &["tokenwright-gateway-server", "echo", "gateway"]),
 ];
 
 /// What compose makes of the files, with variables as an operator sets them.

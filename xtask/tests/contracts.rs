@@ -20,7 +20,7 @@ const EXEMPT: &[(&str, &str)] = &[
     ("KeyRingInstaller", "one adapter, which tests it together with signing"),
     ("LastUse", "promises nothing: a note may be lost"),
     ("ProviderDocuments", "somebody else's server; tested against scripts in its one adapter"),
-    ("SecretReader", "one adapter, whose promise is a folder of files"),
+    ("SecretReader", "two adapters, which look into a folder or ask a cluster; each tests itself"),
     (
         "RemoteKeys",
         "one adapter, which needs hosts of its own; it and the cache test it themselves",

@@ -245,6 +245,49 @@ const LAYERS: &[Layer] = &[
         tests: &["crud-service", "testbed"],
     },
     Layer {
+        krate: "gateway",
+        inside: &[
+            "adapter-hashing",
+            "adapter-jose",
+            "adapter-memory",
+            "adapter-oauth-client",
+            "adapter-redis",
+            "app",
+            "domain",
+        ],
+        outside: &[
+            "arc-swap",
+            "async-trait",
+            "bytes",
+            "clap",
+            "http",
+            "ipnet",
+            "mimalloc",
+            "parking_lot",
+            "percent-encoding",
+            "pingora-core",
+            "pingora-http",
+            "pingora-load-balancing",
+            "pingora-proxy",
+            "prometheus-client",
+            "rustls",
+            "secrecy",
+            "serde",
+            "serde-saphyr",
+            "serde_json",
+            "thiserror",
+            "time",
+            "tokio",
+            "toml",
+            "tracing",
+            "tracing-appender",
+            "tracing-subscriber",
+            "url",
+            "uuid",
+        ],
+        tests: &["server", "testbed"],
+    },
+    Layer {
         krate: "xtask",
         inside: &["testbed"],
         outside: &["lexopt", "nix", "signal-hook", "tempfile"],
@@ -267,8 +310,11 @@ const LAYERS: &[Layer] = &[
     },
 ];
 
-/// The one place of the server that knows adapters.
-const WIRING: &str = "crates/server/src/wiring/";
+/// The two binaries, and the one place of each that knows adapters.
+const WIRINGS: [(&str, &str); 2] = [
+    ("crates/server/src", "crates/server/src/wiring/"),
+    ("crates/gateway/src", "crates/gateway/src/wiring/"),
+];
 
 #[test]
 fn every_crate_has_a_layer() {
@@ -326,20 +372,23 @@ fn adapters_know_the_domain_and_nothing_else_of_ours() {
 fn adapters_are_named_in_the_wiring_only() {
     let root = root();
     let mut trespasses = Vec::new();
-    for file in rust_files(root.join("crates/server/src").as_std_path()) {
-        let name = file.strip_prefix(root.as_std_path()).unwrap().to_string_lossy().into_owned();
-        if name.starts_with(WIRING) {
-            continue;
-        }
-        let text = fs::read_to_string(&file).unwrap();
-        for (index, line) in text.lines().enumerate() {
-            if line.contains("adapter_") {
-                trespasses.push(format!("{name}:{}: {}", index + 1, line.trim()));
+    for (sources, wiring) in WIRINGS {
+        for file in rust_files(root.join(sources).as_std_path()) {
+            let name = file.strip_prefix(root.as_std_path()).unwrap();
+            let name = name.to_string_lossy().into_owned();
+            if name.starts_with(wiring) {
+                continue;
+            }
+            let text = fs::read_to_string(&file).unwrap();
+            for (index, line) in text.lines().enumerate() {
+                if line.contains("adapter_") {
+                    trespasses.push(format!("{name}:{}: {}", index + 1, line.trim()));
+                }
             }
         }
     }
 
-    assert!(trespasses.is_empty(), "only {WIRING} names adapters: {trespasses:#?}");
+    assert!(trespasses.is_empty(), "only {WIRINGS:?} name adapters: {trespasses:#?}");
 }
 
 #[test]
