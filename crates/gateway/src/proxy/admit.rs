@@ -3,7 +3,7 @@
 use app::gateway::GatewayRequest;
 use domain::gateway::{Blame, Denial, Refusal, Verdict};
 use http::{Method, StatusCode, header};
-use pingora_core::Result;
+use pingora_core::{Error, ErrorType, Result};
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 
@@ -76,22 +76,39 @@ pub(super) async fn admit(
     } else {
         None
     };
-    let (verdict, elsewhere) = {
-        let request = session.req_header();
-        let headers = headers(request);
-        let request = GatewayRequest {
-            method: asked.method.as_str(),
-            host: &asked.host,
-            path: &asked.path,
-            query: asked.query.as_deref(),
-            headers: &headers,
-            form: form.as_deref(),
-        };
-        let elsewhere = request.identity_headers(exchange.gate.identity());
-        (route.chain.execute(&request).await, elsewhere)
+    // A copy, since the caller is watched meanwhile.
+    let request = session.req_header().clone();
+    let headers = headers(&request);
+    let question = GatewayRequest {
+        method: asked.method.as_str(),
+        host: &asked.host,
+        path: &asked.path,
+        query: asked.query.as_deref(),
+        headers: &headers,
+        form: form.as_deref(),
     };
-    exchange.forged = elsewhere;
+    exchange.forged = question.identity_headers(exchange.gate.identity());
+    let verdict = unless_gone(session, route.chain.execute(&question)).await?;
     Ok(judge(verdict, exchange))
+}
+
+/// What `work` comes to; or an error as soon as the caller has gone, which ends what is done on its
+/// behalf: tries at a token endpoint, for one.
+async fn unless_gone<T>(session: &mut Session, work: impl Future<Output = T>) -> Result<T> {
+    if !session.as_mut().is_body_done() {
+        // What is read now would be missing from the body.
+        return Ok(work.await);
+    }
+    let mut work = std::pin::pin!(work);
+    tokio::select! {
+        biased;
+        done = &mut work => return Ok(done),
+        // The next request, sent ahead, is no reason to come back from here.
+        read = session.as_mut().read_body_or_idle(true) => {
+            read.map_err(Error::into_down)?;
+        }
+    }
+    Ok(work.await)
 }
 
 /// Takes note of a verdict.
@@ -253,8 +270,8 @@ async fn read_form(session: &mut Session) -> Result<Option<Vec<u8>>> {
     while let Some(piece) = session.as_mut().read_request_body().await? {
         form.extend_from_slice(&piece);
         if GatewayRequest::MAX_FORM_BYTES < form.len() {
-            let why = pingora_core::ErrorType::HTTPStatus(413);
-            return pingora_core::Error::e_explain(why, "a form of more than 64 KiB");
+            let why = ErrorType::HTTPStatus(413);
+            return Error::e_explain(why, "a form of more than 64 KiB");
         }
     }
     Ok(Some(form))

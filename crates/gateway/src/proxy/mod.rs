@@ -67,6 +67,8 @@ impl ProxyHttp for Gateway {
         session.set_read_timeout(patience);
         session.set_write_timeout(Some(CALLER_PATIENCE));
         session.set_total_drain_timeout(Some(DRAIN));
+        // Whoever sends requests ahead is answered in turn (RFC 9112 section 9.3.2).
+        session.set_pipelining_enabled(true);
         if self.readiness.is_stopping() {
             // Its next request is for whoever is there then.
             session.set_keepalive(None);
@@ -308,7 +310,8 @@ fn failure(error: &Error) -> (u16, &'static str) {
             ErrorType::WriteError
             | ErrorType::WriteTimedout
             | ErrorType::ReadError
-            | ErrorType::ConnectionClosed,
+            | ErrorType::ConnectionClosed
+            | ErrorType::H2Error,
         ) => (0, "the caller went away"),
         (ErrorSource::Downstream, ErrorType::ReadTimedout) => (408, "the caller was too slow"),
         (ErrorSource::Downstream, _) => (400, "the request is malformed"),

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::support::gateway::headers;
 use crate::support::issuer::{Act, Issuer, Scripted, claims, json_of, say, token};
+use crate::support::raw::{Raw, status};
 use crate::support::upstream::request;
 use crate::support::{Echo, Gateway, Upstream, within};
 
@@ -257,7 +258,7 @@ async fn failures_that_may_pass_are_tried_again() {
 async fn t48_of_a_herd_one_asks() {
     let upstream = Upstream::echo().await;
     let server = Upstream::serve(|stream| async move {
-        let mut raw = crate::support::raw::Raw::on(stream);
+        let mut raw = Raw::on(stream);
         while request(&mut raw).await.is_some() {
             tokio::time::sleep(Duration::from_millis(500)).await;
             let body = r#"{"access_token":"t","expires_in":60}"#;
@@ -281,9 +282,40 @@ async fn t48_of_a_herd_one_asks() {
 }
 
 #[tokio::test]
+async fn whoever_goes_away_ends_what_is_tried_for_it() {
+    let upstream = Upstream::echo().await;
+    let server = Scripted::start([say(500, "", "")]).await;
+    let options = json!({ "url": server.url(), "clientConfig": { "maxRetries": 20 } });
+    let gateway = Gateway::start(&guarded(&upstream, &options));
+    let ask = "GET /guarded HTTP/1.1\r\nHost: a\r\nAuthorization: Basic aWQ6c2VjcmV0\r\n\r\n";
+
+    let mut raw = Raw::to(&gateway.address("public")).await;
+    raw.say(ask).await;
+    within(Duration::from_secs(10), "a question", async || {
+        (!server.questions().is_empty()).then_some(())
+    })
+    .await;
+    drop(raw);
+    // The next try would come a second later.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+
+    assert_eq!(server.questions().len(), 1);
+    // Whoever sends the next request ahead has not gone, and gets both answers.
+    let server = Scripted::start([say(500, "", ""), token("t", &json!({}))]).await;
+    let gateway = Gateway::start(&guarded(&upstream, &json!({ "url": server.url() })));
+    let mut raw = Raw::to(&gateway.address("public")).await;
+    raw.say(ask).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    raw.say(ask).await;
+    for _ in 0..2 {
+        assert_eq!(status(&raw.message().await.0), 200);
+    }
+}
+
+#[tokio::test]
 async fn a_token_that_upstream_refuses_is_fetched_anew() {
     let upstream = Upstream::serve(|stream| async move {
-        let mut raw = crate::support::raw::Raw::on(stream);
+        let mut raw = Raw::on(stream);
         while let Some((head, _)) = request(&mut raw).await {
             let status = if head.contains("Bearer old") { 401 } else { 200 };
             raw.say(format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n")).await;

@@ -46,6 +46,30 @@ fn check_is_content_with_yaml_json_and_toml() {
 }
 
 #[test]
+fn the_configurations_that_we_show_have_no_mistakes() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let secrets = tempfile::tempdir().unwrap();
+    std::fs::create_dir(secrets.path().join("demo")).unwrap();
+    for key in ["id", "secret"] {
+        std::fs::write(secrets.path().join("demo").join(key), "x").unwrap();
+    }
+    for file in [
+        "examples/gateway/gateway.yaml",
+        "examples/gateway/decisions.yaml",
+        "deploy/compose/gateway.yaml",
+    ] {
+        let text = std::fs::read_to_string(root.join(file)).unwrap();
+        let line = |line: &str| match line.strip_prefix("secretsDirectory:") {
+            Some(_) => format!("secretsDirectory: {}", secrets.path().display()),
+            None => line.to_owned(),
+        };
+        let text: Vec<String> = text.lines().map(line).collect();
+        let output = check("gateway.yaml", &text.join("\n"));
+        assert_eq!(output.status.code(), Some(0), "{file}: {output:?}");
+    }
+}
+
+#[test]
 fn a_gateway_with_mistakes_does_not_start_and_says_them() {
     let mut gateway = Gateway::spawn("listeners: [{ address: \"127.0.0.1:x\" }]", |_| {});
 

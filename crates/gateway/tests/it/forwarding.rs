@@ -206,6 +206,23 @@ async fn every_request_is_one_line_of_the_access_log_and_counted() {
 }
 
 #[tokio::test]
+async fn requests_that_are_sent_ahead_are_answered_in_turn() {
+    let upstream = Upstream::echo().await;
+    let gateway = Gateway::start(&(upstream.settings("") + ROUTE));
+
+    let mut raw = Raw::to(&gateway.address("public")).await;
+    let ask =
+        |path: &str| format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
+    raw.say(ask("/one") + &ask("/two") + &ask("/three")).await;
+
+    for expected in ["/one", "/two", "/three"] {
+        let (_, body) = raw.message().await;
+        let echo = Echo::parse(std::str::from_utf8(&body).unwrap());
+        assert_eq!((echo.text("target"), echo.text("body")), (expected, "hi"));
+    }
+}
+
+#[tokio::test]
 async fn t29_a_request_with_two_lengths_is_refused() {
     let upstream = Upstream::echo().await;
     let gateway = Gateway::start(&(upstream.settings("") + ROUTE));
