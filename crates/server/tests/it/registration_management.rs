@@ -351,19 +351,29 @@ async fn where_it_is_off_nothing_is_offered() {
     }
 }
 
+/// Only failures count: who has the right token is not held up by whoever guesses at its address.
 #[tokio::test]
 async fn t28_guessing_is_limited_as_registrations_are() {
     let options = quick().with("TOKENWRIGHT__LIMITS__REGISTRATIONS_PER_MINUTE", "5");
     let server = Server::start_with(options);
     let it = register(&server, &json!({"client_name": "a"})).await;
-    let wrong = Registered { token: "guessed".to_owned(), ..it };
+    let wrong = Registered { token: "guessed".to_owned(), ..it.clone() };
 
+    for _ in 0..10 {
+        assert_eq!(it.get(&server).await.status, 200);
+    }
     let mut outcomes = Vec::new();
-    for _ in 0..6 {
+    for _ in 0..3 {
         outcomes.push(wrong.get(&server).await);
+        outcomes.push(wrong.put(&server, json!({})).await);
+        outcomes.push(wrong.ask(&server, "DELETE", None).await);
     }
 
     let statuses: Vec<u16> = outcomes.iter().map(|it| it.status.as_u16()).collect();
-    assert_eq!(statuses, [401, 401, 401, 401, 429, 429]);
-    assert!(!outcomes[5].header("retry-after").is_empty());
+    assert_eq!(statuses, [401, 401, 401, 401, 401, 429, 429, 429, 429]);
+    assert!(outcomes[5..].iter().all(|it| !it.header("retry-after").is_empty()));
+    assert_eq!(it.get(&server).await.status, 200);
+    // Nor does a guess take anything of what may be registered.
+    register(&server, &json!({"client_name": "b"})).await;
+    assert_eq!(it.ask(&server, "DELETE", None).await.status, 204);
 }
