@@ -94,6 +94,8 @@ impl Server {
             .env("TOKENWRIGHT__LISTEN", address.to_string())
             .env("TOKENWRIGHT__DATA_DIRECTORY", data)
             .env("DELAY_SHUTDOWN_SECONDS", "0")
+            // All load comes from one address.
+            .env("TOKENWRIGHT__LIMITS__REGISTRATIONS_PER_MINUTE", "0")
             .envs(settings.iter().map(|(name, value)| (name, value)))
             .stdout(output.try_clone()?)
             .stderr(output)

@@ -122,7 +122,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         krate: "adapter-remote",
         inside: &["domain"],
-        outside: &["async-trait", "ipnet", "reqwest", "thiserror", "tokio", "url"],
+        outside: &["async-trait", "ipnet", "quick_cache", "reqwest", "thiserror", "tokio", "url"],
         tests: &[],
     },
     Layer {

@@ -9,6 +9,7 @@ mod client_metadata;
 pub mod gateway;
 mod informative_changes;
 mod key_changes;
+mod left_over_secrets;
 mod make;
 mod settings_changes;
 mod use_case;

@@ -576,6 +576,7 @@ fn registration(settings: &Settings, digester: &Arc<dyn TokenDigester>) -> Regis
         token,
         digester: Arc::clone(digester),
         limiter: http::limiter(settings.registration.per_minute),
+        failures: http::limiter(settings.registration.per_minute),
     }
 }
 

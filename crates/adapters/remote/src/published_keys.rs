@@ -11,18 +11,19 @@ use domain::{Fault, JwksUri, JwksUriRefusal, SigningAlgorithm, parse_jwk_set};
 use reqwest::header::ACCEPT;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, StatusCode};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use url::Host;
 
 use crate::cache_control::max_age;
 use crate::guard::{Guard, Networks};
 use crate::mishap::Mishap;
+use crate::places::{Owner, Places};
 use crate::resolver::GuardedResolver;
+use crate::slow_hosts::SlowHosts;
 
 /// The most bytes of a set of keys.
 pub(crate) const MAX_BYTES: usize = 64 * 1_024;
-/// The most sets that are fetched at a time. Who comes later waits for a place.
+/// The most sets that are fetched at a time, of all hosts. Who comes later waits for a place.
 const MAX_FETCHES: usize = 32;
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -39,7 +40,7 @@ pub struct FetchOptions {
     /// The algorithms of keys that are of use.
     pub algorithms: Vec<SigningAlgorithm>,
     /// How long a fetch may take: a third of it for the wait until there is a place, and two from the
-    /// look-up of the name to the last byte.
+    /// look-up of the name to the last byte. A host that was too slow is given less of it.
     pub timeout: Duration,
 }
 
@@ -57,7 +58,8 @@ pub struct PublishedKeysFetcher {
     authorities: Vec<Certificate>,
     https: Way,
     http: Way,
-    places: Semaphore,
+    places: Places,
+    slow: SlowHosts,
 }
 
 /// One way to ask: with TLS, or without.
@@ -112,7 +114,8 @@ impl PublishedKeysFetcher {
         };
         let https = Way::new(Guard::of_https(&options.networks));
         let http = Way::new(Guard::of_http(&options.networks));
-        Ok(Self { options, authorities, https, http, places: Semaphore::new(MAX_FETCHES) })
+        let (places, slow) = (Places::new(MAX_FETCHES), SlowHosts::default());
+        Ok(Self { options, authorities, https, http, places, slow })
     }
 
     fn way(&self, uri: &JwksUri) -> &Way {
@@ -120,9 +123,6 @@ impl PublishedKeysFetcher {
     }
 
     async fn fetch(&self, uri: &JwksUri) -> Result<RemoteKeySet, Mishap> {
-        if let Some(refusal) = self.refusal(uri) {
-            return Err(Mishap::Refused(refusal));
-        }
         let client = self.way(uri).client(|builder| {
             let authorities = self.authorities.iter().cloned();
             // Without TLS nobody need be trusted, and a machine may have nobody to trust.
@@ -172,17 +172,31 @@ impl RemoteKeys for PublishedKeysFetcher {
     }
 
     async fn look_again(&self, uri: &JwksUri) -> Result<Arc<RemoteKeySet>, Fault> {
+        // Who is refused needs no place.
+        if let Some(refusal) = self.refusal(uri) {
+            return Err(Fault::unavailable(Mishap::Refused(refusal)));
+        }
+        let owner = owner(uri);
         // A third of the time is for the wait: who gets a place has the time to use it.
         let (wait, patience) = (self.options.timeout / 3, self.options.timeout * 2 / 3);
-        let _place = match timeout(wait, self.places.acquire()).await {
+        let _place = match timeout(wait, self.places.take(&owner)).await {
             Ok(place) => place.map_err(Fault::overloaded)?,
             Err(_) => return Err(Fault::overloaded("too many keys are being fetched")),
         };
-        match timeout(patience, self.fetch(uri)).await {
-            Ok(fetched) => fetched.map(Arc::new).map_err(Fault::unavailable),
-            Err(_) => Err(Fault::unavailable(Mishap::Late(patience))),
+        let patience = self.slow.patience(&owner.0, patience);
+        if let Ok(fetched) = timeout(patience, self.fetch(uri)).await {
+            self.slow.forgive(&owner.0);
+            fetched.map(Arc::new).map_err(Fault::unavailable)
+        } else {
+            self.slow.note(&owner.0);
+            Err(Fault::unavailable(Mishap::Late(patience)))
         }
     }
+}
+
+/// Whose places a fetch takes. There is no such address without a host, and all of those would be one.
+fn owner(uri: &JwksUri) -> (Owner, Option<Owner>) {
+    uri.as_url().host().map_or_else(|| Owner::of_name(""), |it| Owner::of(&it))
 }
 
 fn is_localhost(name: &str) -> bool {

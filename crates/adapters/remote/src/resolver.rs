@@ -5,14 +5,15 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use crate::guard::Guard;
 use crate::mishap::Mishap;
+use crate::places::{Owner, Places};
 
-/// The most names that are looked up at a time. The operating system may take a minute to give one
-/// up, and its thread cannot be called back: so the place is the thread's, not the caller's.
+/// The most names that are looked up at a time, few of one host and of one domain: a name server can
+/// be as slow as it likes. The operating system may take a minute to give a name up, and its thread
+/// cannot be called back: so the place is the thread's, not the caller's.
 const MAX_LOOKUPS: usize = 32;
 /// The most addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 8;
@@ -25,7 +26,7 @@ type Lookup = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
 pub(crate) struct GuardedResolver {
     guard: Arc<Guard>,
     lookup: Arc<Lookup>,
-    places: Arc<Semaphore>,
+    places: Places,
 }
 
 impl GuardedResolver {
@@ -38,12 +39,13 @@ impl GuardedResolver {
         guard: Guard,
         lookup: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static,
     ) -> Self {
-        let places = Arc::new(Semaphore::new(MAX_LOOKUPS));
-        Self { guard: Arc::new(guard), lookup: Arc::new(lookup), places }
+        let (guard, lookup) = (Arc::new(guard), Arc::new(lookup));
+        Self { guard, lookup, places: Places::new(MAX_LOOKUPS) }
     }
 
     async fn addresses(self, name: Name) -> Result<Vec<SocketAddr>, Mishap> {
-        let place = self.places.acquire_owned().await.map_err(|it| Mishap::Name(it.into()))?;
+        let owner = Owner::of_name(name.as_str());
+        let place = self.places.take(&owner).await.map_err(|it| Mishap::Name(it.into()))?;
         let lookup = self.lookup;
         let looked_up = spawn_blocking(move || {
             let _place = place;
@@ -70,10 +72,15 @@ impl Resolve for GuardedResolver {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use tokio::time::timeout;
 
     use super::*;
     use crate::Networks;
+    use crate::places::MAX_OF_DOMAIN;
 
     fn resolver(
         lookup: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static,
@@ -82,7 +89,11 @@ mod tests {
     }
 
     async fn resolved(resolver: &GuardedResolver) -> Result<Vec<String>, String> {
-        let outcome = resolver.resolve("keys.example".parse().unwrap()).await;
+        resolved_name(resolver, "keys.example").await
+    }
+
+    async fn resolved_name(resolver: &GuardedResolver, name: &str) -> Result<Vec<String>, String> {
+        let outcome = resolver.resolve(name.parse().unwrap()).await;
         let addresses = outcome.map_err(|error| error.to_string())?;
         Ok(addresses.map(|it| it.ip().to_string()).collect())
     }
@@ -123,6 +134,33 @@ mod tests {
     async fn a_name_with_very_many_addresses_is_not_tried_for_ever() {
         let many = resolver(|_| Ok((0..=255).map(|it| IpAddr::from([8, 8, 8, it])).collect()));
         assert_eq!(resolved(&many).await.unwrap().len(), MAX_ADDRESSES);
+    }
+
+    /// Whoever asked went away at the deadline; the thread goes on, and so its place is taken.
+    #[tokio::test]
+    async fn t06_a_slow_name_server_holds_up_its_own_names_alone() {
+        let (end, is_over) = std::sync::mpsc::channel::<()>();
+        let (is_over, asked) = (Mutex::new(is_over), Arc::new(AtomicUsize::new(0)));
+        let count = Arc::clone(&asked);
+        let resolver = resolver(move |name| {
+            if name.ends_with("slow.example") {
+                count.fetch_add(1, Ordering::SeqCst);
+                // Until the test is over.
+                let _ = is_over.lock().unwrap().recv();
+            }
+            Ok(parsed(&["8.8.8.8"]))
+        });
+        for host in 0..2 * MAX_LOOKUPS {
+            let name = format!("h{host}.slow.example");
+            let late = timeout(Duration::from_millis(5), resolved_name(&resolver, &name)).await;
+            assert!(late.is_err(), "{name}");
+        }
+
+        let quick = timeout(Duration::from_secs(10), resolved(&resolver)).await;
+
+        assert_eq!(quick.expect("it has a place").unwrap(), ["8.8.8.8"]);
+        assert!(asked.load(Ordering::SeqCst) <= MAX_OF_DOMAIN);
+        drop(end);
     }
 
     #[tokio::test]

@@ -12,6 +12,10 @@ use domain::{
 
 use crate::make;
 
+/// How often a secret is kept again that somebody else's kept out: of several that come at the same
+/// time those that were made first have room once the others are gone.
+const ATTEMPTS: usize = 4;
+
 /// Makes one more secret, beside those the client has: the first half of a rotation.
 #[derive(Clone)]
 pub struct AddSecret {
@@ -69,8 +73,19 @@ pub enum AddSecretError {
     Fault(#[from] Fault),
 }
 
+/// Where a new secret stands among those of its client.
+enum Place {
+    /// There is room for all.
+    Within,
+    /// There is not, and others came later.
+    Contested,
+    /// There is not, and the others came first.
+    Beyond,
+}
+
 impl AddSecret {
-    /// Runs the use-case. Expired secrets make room.
+    /// Runs the use-case. Expired secrets make room. However many ask at the same time, no more are
+    /// given than there is room for; where all of them come at once, fewer may be.
     ///
     /// # Errors
     ///
@@ -106,9 +121,55 @@ impl AddSecret {
             expires_at: request.expires_at,
             ..make::credential(secret_id, &secret, hash, self.digester.as_ref(), now)
         };
-        if !self.credentials.insert(id, &credential).await? {
-            return Err(Fault::corrupt("a new secret id is taken").into());
+        for _ in 0..ATTEMPTS {
+            if !self.credentials.insert(id, &credential).await? {
+                return Err(Fault::corrupt("a new secret id is taken").into());
+            }
+            let place = match self.place_of(id, &credential).await {
+                Ok(place) => place,
+                Err(fault) => {
+                    // Nobody will ever know it.
+                    self.take_back(id, &credential).await;
+                    return Err(fault.into());
+                }
+            };
+            match place {
+                Place::Within => return Ok(AddedSecret { credential, secret }),
+                Place::Contested => self.remove(id, &credential).await?,
+                Place::Beyond => {
+                    self.remove(id, &credential).await?;
+                    break;
+                }
+            }
         }
-        Ok(AddedSecret { credential, secret })
+        Err(AddSecretError::TooMany)
+    }
+
+    /// Where a secret stands that is kept now, and that others may have been kept beside. Whoever
+    /// stays has seen no more than there may be, itself among them: so has the last of all that stay.
+    async fn place_of(&self, id: &ClientId, own: &Credential) -> Result<Place, Fault> {
+        let now = self.clock.now();
+        // Other nodes may have kept some.
+        let mut live = self.credentials.look_again(id).await?;
+        live.retain(|it| it.is_live(now));
+        let is_before =
+            |it: &&Credential| (it.created_at, it.id.as_str()) < (own.created_at, own.id.as_str());
+        Ok(if live.len() <= MAX_SECRETS_PER_CLIENT {
+            Place::Within
+        } else if live.iter().filter(is_before).count() < MAX_SECRETS_PER_CLIENT {
+            Place::Contested
+        } else {
+            Place::Beyond
+        })
+    }
+
+    async fn remove(&self, id: &ClientId, own: &Credential) -> Result<(), Fault> {
+        self.credentials.remove(id, &own.id).await.map(drop)
+    }
+
+    async fn take_back(&self, id: &ClientId, own: &Credential) {
+        if let Err(fault) = self.remove(id, own).await {
+            tracing::warn!(client.id = %id, error = %fault, "a secret that nobody knows stays");
+        }
     }
 }

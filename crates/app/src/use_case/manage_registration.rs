@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::delete_client::{DeleteClient, DeleteClientError};
 use super::register_client::{RegisterClient, RegisteredClient, check_keys, not_kept};
 use crate::client_metadata::{Authority, InvalidMetadata, NewClient, RegistrationRules, invalid};
+use crate::left_over_secrets::remove_left_overs;
 use crate::make;
 
 /// Reads, replaces and deletes a registration for whoever has the registration access token that
@@ -110,19 +111,25 @@ impl ManageRegistration {
         let (old, new) = (stored.authentication, client.authentication);
         // Those that are hashed are of no use where they must be sealed, and the other way around.
         let is_other_way = old.needs_sealed_secrets() != new.needs_sealed_secrets();
-        let loses_secrets = old.uses_secret() && (is_other_way || !new.uses_secret());
         let gets_secret = new.uses_secret() && (is_other_way || !old.uses_secret());
-        let made = if gets_secret { Some(self.make_secret(&client).await?) } else { None };
+        let made = if gets_secret {
+            // Before the change, since it would make them good again.
+            remove_left_overs(credentials.as_ref(), &stored).await?;
+            Some(self.make_secret(&client).await?)
+        } else {
+            None
+        };
         if let Err(error) = clients.update(&client, stored.revision).await {
             if let Some((credential, _)) = &made {
                 self.take_back(&client.id, credential).await;
             }
             return Err(not_updated(&client, error));
         }
-        if loses_secrets {
-            let kept = made.as_ref().map(|(credential, _)| &credential.id);
-            for credential in credentials.list(&client.id).await? {
-                if Some(&credential.id) != kept {
+        // Whatever it used before: an attempt that a fault broke off here may have come before.
+        remove_left_overs(credentials.as_ref(), &client).await?;
+        if let Some((kept, _)) = &made {
+            for credential in credentials.look_again(&client.id).await? {
+                if credential.id != kept.id {
                     credentials.remove(&client.id, &credential.id).await?;
                 }
             }
@@ -157,6 +164,11 @@ impl ManageRegistration {
         stored: &Client,
         rules: &RegistrationRules,
     ) -> Result<NewClient, ManageRegistrationError> {
+        // What is null is left out (RFC 7592 section 2.2).
+        object.retain(|name, value| {
+            !(value.is_null()
+                && (name == "client_secret" || OF_THE_SERVER.contains(&name.as_str())))
+        });
         if let Some(member) = OF_THE_SERVER.into_iter().find(|it| object.contains_key(*it)) {
             let reason = "is set by the server: leave it out (RFC 7592 section 2.2)";
             return Err(invalid(member, reason).into());

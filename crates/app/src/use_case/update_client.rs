@@ -10,6 +10,7 @@ use domain::{Client, ClientId, Credential, Fault, Revision, Timestamp};
 use super::register_client::{check_keys, not_kept};
 use crate::catalogue_in_use::{CatalogueInUse, GiftRefusal};
 use crate::client_metadata::{ClientChanges, InvalidMetadata, invalid};
+use crate::left_over_secrets::remove_left_overs;
 
 /// Changes a client.
 #[derive(Clone)]
@@ -84,6 +85,10 @@ impl UpdateClient {
         check_keys(&client, self.signatures.as_ref(), self.remote_keys.as_ref())?;
         if client.authentication != before.authentication {
             check_secrets(&client, &before, &self.credentials.list(id).await?, now)?;
+        }
+        if client.authentication.uses_secret() {
+            // Before the change, since it would make them good again.
+            remove_left_overs(self.credentials.as_ref(), &before).await?;
         }
         client.revision = stored.next();
         client.updated_at = now;

@@ -1,7 +1,7 @@
 //! Clients are changed by operators.
 
 use app::{ClientChanges, UpdateClientError};
-use domain::port::ClientRepository as _;
+use domain::port::{ClientRepository as _, CredentialRepository as _};
 use domain::{Client, ClientId, ClientState, Revision};
 use serde_json::{Value, json};
 
@@ -122,6 +122,34 @@ async fn a_client_that_goes_over_to_keys_loses_its_secrets_for_good() {
     change(&house, &id, to_keys, None).await.unwrap();
     change(&house, &id, back, None).await.unwrap();
 
+    assert!(house.issue_for(&raw, &secret).await.is_err());
+}
+
+#[tokio::test]
+async fn a_secret_that_a_fault_left_behind_does_not_come_back() {
+    let house = House::new();
+    let (raw, secret) = house.client(json!({})).await;
+    let id: ClientId = raw.parse().unwrap();
+    let before = house.clients.find(&id).await.unwrap().unwrap();
+    let own = house.credentials.list(&id).await.unwrap();
+    let to_keys = json!({
+        "token_endpoint_auth_method": "private_key_jwt", "public_key": public_key(),
+    });
+    let back = json!({"token_endpoint_auth_method": "client_secret_basic", "public_key": null});
+    change(&house, &id, to_keys, None).await.unwrap();
+    // As if the store of secrets had gone out between the client and its secrets.
+    assert!(house.credentials.insert(&id, &own[0]).await.unwrap());
+
+    // Nothing is changed while it cannot be said that they are gone.
+    house.credentials.go_out();
+    let broken = change(&house, &id, back.clone(), None).await.unwrap_err();
+    assert!(matches!(broken, UpdateClientError::Fault(_)));
+    house.credentials.come_back();
+    assert!(!house.clients.find(&id).await.unwrap().unwrap().authentication.uses_secret());
+    let client = change(&house, &id, back, None).await.unwrap();
+
+    assert_eq!(client.authentication, before.authentication);
+    assert!(house.credentials.list(&id).await.unwrap().is_empty());
     assert!(house.issue_for(&raw, &secret).await.is_err());
 }
 

@@ -1,13 +1,22 @@
 //! Several secrets for one client.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use adapter_memory::MemoryCredentials;
+use adapter_memory::testing::Faulty;
 use app::{
-    AddSecretError, AddSecretRequest, RevokeSecret, RotateSecret, SecretsSurvey, SurveySecrets,
+    AddSecret, AddSecretError, AddSecretRequest, RevokeSecret, RotateSecret, SecretsSurvey,
+    SurveySecrets,
 };
-use domain::port::{Clock as _, CredentialRepository as _};
-use domain::{ClientId, ClientState, MAX_SECRETS_PER_CLIENT};
+use async_trait::async_trait;
+use domain::port::{Clock as _, CredentialRepository};
+use domain::{
+    ClientId, ClientState, Credential, EndingSecret, Fault, MAX_SECRETS_PER_CLIENT, SecretHash,
+    SecretId, SecretUse, Timestamp,
+};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::support::House;
 
@@ -63,6 +72,96 @@ async fn there_is_room_for_a_few_and_expired_ones_make_room() {
     assert!(matches!(late, AddSecretError::AlreadyExpired));
     house.add_secret().execute(&client, AddSecretRequest::default()).await.unwrap();
     assert_eq!(house.credentials.list(&client).await.unwrap().len(), 2);
+}
+
+/// A store that is slow enough for others to come in between.
+struct Slow(Arc<Faulty<MemoryCredentials>>);
+
+impl Slow {
+    async fn others_come() {
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[async_trait]
+impl CredentialRepository for Slow {
+    async fn list(&self, client: &ClientId) -> Result<Vec<Credential>, Fault> {
+        Self::others_come().await;
+        self.0.list(client).await
+    }
+
+    async fn insert(&self, client: &ClientId, credential: &Credential) -> Result<bool, Fault> {
+        Self::others_come().await;
+        self.0.insert(client, credential).await
+    }
+
+    async fn rehash(
+        &self,
+        client: &ClientId,
+        secret: &SecretId,
+        old: &SecretHash,
+        new: &SecretHash,
+    ) -> Result<bool, Fault> {
+        self.0.rehash(client, secret, old, new).await
+    }
+
+    async fn expire(
+        &self,
+        client: &ClientId,
+        secret: &SecretId,
+        at: Timestamp,
+    ) -> Result<bool, Fault> {
+        self.0.expire(client, secret, at).await
+    }
+
+    async fn remove(&self, client: &ClientId, secret: &SecretId) -> Result<bool, Fault> {
+        self.0.remove(client, secret).await
+    }
+
+    async fn remove_all(&self, client: &ClientId) -> Result<(), Fault> {
+        self.0.remove_all(client).await
+    }
+
+    async fn record_uses(&self, uses: &[SecretUse]) -> Result<(), Fault> {
+        self.0.record_uses(uses).await
+    }
+
+    async fn ending(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<EndingSecret>, Fault> {
+        self.0.ending(from, until, limit).await
+    }
+}
+
+#[tokio::test]
+async fn however_many_ask_at_once_there_is_room_for_a_few() {
+    let house = House::new();
+    let (raw, old) = house.client(json!({})).await;
+    let client: ClientId = raw.parse().unwrap();
+    let credentials = Arc::new(Slow(house.credentials.clone()));
+    let add = AddSecret { credentials, ..house.add_secret() };
+    let mut crowd = JoinSet::new();
+    for _ in 0..20 {
+        let (add, client) = (add.clone(), client.clone());
+        crowd.spawn(async move { add.execute(&client, AddSecretRequest::default()).await });
+    }
+
+    let (made, refused): (Vec<_>, Vec<_>) =
+        crowd.join_all().await.into_iter().partition(Result::is_ok);
+
+    // Those that were first take the whole room, and each of them was shown one that is good.
+    assert_eq!(made.len(), MAX_SECRETS_PER_CLIENT - 1);
+    for it in made {
+        assert!(house.issue_for(&raw, it.unwrap().secret.expose()).await.is_ok());
+    }
+    assert!(house.issue_for(&raw, &old).await.is_ok());
+    assert!(refused.iter().all(|it| matches!(it, Err(AddSecretError::TooMany))));
+    assert_eq!(house.credentials.list(&client).await.unwrap().len(), MAX_SECRETS_PER_CLIENT);
 }
 
 #[tokio::test]

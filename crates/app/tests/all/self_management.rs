@@ -176,3 +176,66 @@ async fn a_client_that_signs_with_its_secret_from_now_on_is_given_a_new_one() {
         }
     }
 }
+
+/// The change took effect and the secrets stayed, since their store went out between the two: whoever
+/// tries again finds a client that uses keys already.
+#[tokio::test]
+async fn a_secret_that_a_fault_left_behind_goes_with_the_next_attempt() {
+    let house = House::new();
+    let (register, _) = register_client(&house, true);
+    let made = registered(&register, json!({"client_name": "A"})).await;
+    let (id, token) = (made.client.id, made.registration_token.unwrap());
+    let old = made.secret.unwrap();
+    let manage =
+        ManageRegistration { register_client: register, delete_client: house.delete_client() };
+    let to_keys = || {
+        object(json!({
+            "client_id": id.as_str(), "client_name": "A",
+            "token_endpoint_auth_method": "private_key_jwt", "public_key": public_key(),
+        }))
+    };
+    let back = || object(json!({"client_id": id.as_str(), "client_name": "A"}));
+
+    for tries_again in [true, false] {
+        house.credentials.go_out();
+        let broken = manage.replace(Some(&id), token.expose(), to_keys(), &rules()).await;
+        assert!(matches!(broken.unwrap_err(), ManageRegistrationError::Fault(_)));
+        house.credentials.come_back();
+        assert_eq!(house.credentials.list(&id).await.unwrap().len(), 1, "it is left over");
+        if tries_again {
+            manage.replace(Some(&id), token.expose(), to_keys(), &rules()).await.unwrap();
+            assert!(house.credentials.list(&id).await.unwrap().is_empty());
+        }
+        let new = manage.replace(Some(&id), token.expose(), back(), &rules()).await.unwrap();
+
+        let new = new.secret.unwrap();
+        assert!(house.issue_for(id.as_str(), new.expose()).await.is_ok());
+        assert!(house.issue_for(id.as_str(), old.expose()).await.is_err());
+        assert_eq!(house.credentials.list(&id).await.unwrap().len(), 1);
+    }
+}
+
+/// RFC 7592 section 2.2: what is null is left out.
+#[tokio::test]
+async fn what_only_the_server_sets_may_be_sent_as_null() {
+    let house = House::new();
+    let (register, _) = register_client(&house, true);
+    let made = registered(&register, json!({"client_name": "A"})).await;
+    let (id, token) = (made.client.id, made.registration_token.unwrap());
+    let manage =
+        ManageRegistration { register_client: register, delete_client: house.delete_client() };
+
+    for (member, value, is_fine) in [
+        ("client_secret", Value::Null, true),
+        ("registration_access_token", Value::Null, true),
+        ("client_secret", json!("another"), false),
+        ("client_secret", json!(0), false),
+        ("client_secret_expires_at", json!(0), false),
+        ("client_id", Value::Null, false),
+    ] {
+        let mut said = json!({"client_id": id.as_str(), "client_name": "A"});
+        said[member] = value;
+        let outcome = manage.replace(Some(&id), token.expose(), object(said), &rules()).await;
+        assert_eq!(outcome.is_ok(), is_fine, "{member}: {outcome:?}");
+    }
+}

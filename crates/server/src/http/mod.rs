@@ -109,12 +109,14 @@ pub(crate) struct RegistrationAccess {
     pub(crate) token: Option<TokenDigest>,
     pub(crate) digester: Arc<dyn TokenDigester>,
     pub(crate) limiter: Option<register::Limiter>,
+    /// Wrong initial access tokens and registration access tokens, which count by themselves.
+    pub(crate) failures: Option<register::Limiter>,
 }
 
 impl RegistrationAccess {
     /// Forgets addresses that have their whole allowance back: a million of them take no room.
     pub(crate) fn forget_idle_addresses(&self) {
-        if let Some(limiter) = &self.limiter {
+        for limiter in [&self.limiter, &self.failures].into_iter().flatten() {
             limiter.retain_recent();
         }
     }

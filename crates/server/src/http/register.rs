@@ -15,10 +15,10 @@ use serde_json::Value;
 use super::error::{ApiError, ErrorCode};
 use super::{Api, RegistrationAccess, bearer, body, carried, peer, registration};
 
-/// How many registrations each address has left.
+/// How many registrations, or failures, each address has left.
 pub(crate) type Limiter = DefaultKeyedRateLimiter<IpAddr>;
 
-/// A limiter for `per_minute` registrations from one address; none for 0.
+/// A limiter for so many a minute from one address; none for 0.
 pub(crate) fn limiter(per_minute: u32) -> Option<Limiter> {
     NonZeroU32::new(per_minute).map(|it| RateLimiter::keyed(Quota::per_minute(it)))
 }
@@ -84,19 +84,30 @@ fn admit(request: &HttpRequest, access: &RegistrationAccess) -> Result<(), ApiEr
             })?;
             if !access.digester.is_same(expected, &access.digester.digest(token)) {
                 let description = "the bearer token is not the initial access token";
-                return Err(ApiError::new(ErrorCode::InvalidToken, description));
+                let refusal = ApiError::new(ErrorCode::InvalidToken, description);
+                return Err(failed(request, access, refusal));
             }
         }
         None => {
             return Err(ApiError::new(ErrorCode::NotFound, "registration is off on this server"));
         }
     }
-    throttle(request, access)
+    throttle(request, access.limiter.as_ref())
+}
+
+/// What an address hears that brought a wrong token: `refusal`, or that it has done so too often. Who
+/// brings the right one is never held up by others of its address that guess (threat T28).
+pub(crate) fn failed(
+    request: &HttpRequest,
+    access: &RegistrationAccess,
+    refusal: ApiError,
+) -> ApiError {
+    throttle(request, access.failures.as_ref()).err().unwrap_or(refusal)
 }
 
 /// Whether the address of the caller has anything left of its allowance.
-pub(crate) fn throttle(request: &HttpRequest, access: &RegistrationAccess) -> Result<(), ApiError> {
-    let (Some(limiter), Some(address)) = (&access.limiter, peer(request)) else {
+fn throttle(request: &HttpRequest, limiter: Option<&Limiter>) -> Result<(), ApiError> {
+    let (Some(limiter), Some(address)) = (limiter, peer(request)) else {
         return Ok(());
     };
     limiter.check_key(&network(address)).map_err(|not_until| {

@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 use app::{ManageRegistration, ManageRegistrationError, RegisteredClient, RegistrationRules};
-use domain::{ClientId, JsonObject};
+use domain::{Client, ClientId, JsonObject};
 use serde_json::json;
 
 use super::error::{ApiError, ErrorCode};
@@ -71,9 +71,19 @@ impl Caller {
         let Some(manage) = &api.manage_registration else {
             return Err(ApiError::method_not_allowed(""));
         };
-        register::throttle(request, &api.registration)?;
         let token = bearer(request.headers())?;
         Ok(Self { manage: manage.clone(), id: path.parse().ok(), token })
+    }
+
+    /// The client. Wrong tokens are counted, and nothing else is.
+    async fn client(&self, request: &HttpRequest, api: &Api) -> Result<Client, ApiError> {
+        match self.manage.read(self.id.as_ref(), &self.token).await {
+            Ok(client) => Ok(client),
+            Err(error @ ManageRegistrationError::Unauthorized) => {
+                Err(register::failed(request, &api.registration, error.into()))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -92,10 +102,10 @@ async fn read(
     path: web::Path<String>,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, ApiError> {
-    let Caller { manage, id, token } = Caller::of(&request, &path, &api)?;
-    let client = manage.read(id.as_ref(), &token).await?;
+    let caller = Caller::of(&request, &path, &api)?;
+    let client = caller.client(&request, &api).await?;
     let known = RegisteredClient { client, secret: None, registration_token: None };
-    Ok(shown(&request, &api, known, token))
+    Ok(shown(&request, &api, known, caller.token))
 }
 
 async fn replace(
@@ -105,9 +115,10 @@ async fn replace(
     api: web::Data<Api>,
 ) -> Result<HttpResponse, ApiError> {
     let object = body::json(request.headers(), payload).await;
-    let Caller { manage, id, token } = Caller::of(&request, &path, &api)?;
+    let caller = Caller::of(&request, &path, &api)?;
     // Whoever has no right learns nothing of what is wrong with the rest.
-    manage.read(id.as_ref(), &token).await?;
+    caller.client(&request, &api).await?;
+    let Caller { manage, id, token } = caller;
     let object = object?;
     let rules = RegistrationRules { is_key_id_required: false, ..api.rules.clone() };
     let presented = token.clone();
@@ -121,7 +132,9 @@ async fn delete(
     path: web::Path<String>,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, ApiError> {
-    let Caller { manage, id, token } = Caller::of(&request, &path, &api)?;
+    let caller = Caller::of(&request, &path, &api)?;
+    caller.client(&request, &api).await?;
+    let Caller { manage, id, token } = caller;
     let work = async move { manage.delete(id.as_ref(), &token).await };
     carried::to_the_end(work).await?;
     Ok(HttpResponse::NoContent().insert_header((CACHE_CONTROL, "no-store")).finish())

@@ -205,7 +205,8 @@ pub(crate) struct Registration {
     pub(crate) key_algorithms: Vec<SigningAlgorithm>,
     /// Whether clients manage what they registered at `/oauth2/register` (RFC 7592).
     pub(crate) is_managed: bool,
-    /// How many registrations one address may make in a minute; 0: as many as it likes.
+    /// How many registrations one address may make in a minute, and how many wrong tokens it may bring
+    /// to registrations; 0: as many as it likes.
     pub(crate) per_minute: u32,
 }
 
@@ -623,7 +624,7 @@ fn registration(reader: &mut Reader) -> Registration {
         mode,
         key_algorithms,
         is_managed: reader.boolean("registration.management", true),
-        per_minute: to_u32(reader.number("limits.registrations_per_minute", 0..=1_000_000, 0)),
+        per_minute: to_u32(reader.number("limits.registrations_per_minute", 0..=1_000_000, 120)),
     }
 }
 
@@ -774,6 +775,7 @@ mod tests {
         let Stores { clients, credentials, tokens, replay, .. } = settings.stores;
         assert_eq!((clients, credentials), (Store::Crud, Store::Mongodb));
         assert_eq!((tokens, replay), (Store::Redis, Store::Redis));
+        assert_eq!(settings.registration.per_minute, 0);
         let dialects = &settings.dialects;
         assert!(dialects.mia.is_some() && dialects.standard.is_some());
         assert!(dialects.curity.is_none() && dialects.id_service.is_none());

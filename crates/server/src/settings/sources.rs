@@ -69,7 +69,7 @@ const MIA_REQUIRED: [&str; 8] = [
 
 /// What a deployment of the vendor's kind chooses, unless it is told otherwise: its port, on every
 /// interface, where it keeps what, and its dialect beside the standard one. The keys are the file's.
-const MIA_CHOICES: [(&str, &str); 8] = [
+const MIA_CHOICES: [(&str, &str); 9] = [
     ("http_port", "3000"),
     ("stores.clients", "crud"),
     ("stores.credentials", "mongodb"),
@@ -79,6 +79,8 @@ const MIA_CHOICES: [(&str, &str); 8] = [
     // Theirs have lives of their own, which the vendor's variables say nothing of.
     ("dialects.curity.enabled", "false"),
     ("dialects.idservice.enabled", "false"),
+    // It stands in a network of its own, behind a gateway that makes one address of all callers.
+    ("limits.registrations_per_minute", "0"),
 ];
 
 /// Every name of the vendor that we know.

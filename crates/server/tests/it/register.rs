@@ -384,11 +384,52 @@ async fn registrations_are_limited_per_address_where_the_operator_says_so() {
     server.token_of(&client).await;
 }
 
+/// Whoever says nothing of it has a limit (protocol.md).
 #[tokio::test]
-async fn registrations_are_not_limited_unless_the_operator_says_so() {
-    let server = Server::start_with(quick());
+async fn registrations_are_limited_per_address_unless_the_operator_says_otherwise() {
+    let server =
+        Server::start_with(quick().without("TOKENWRIGHT__LIMITS__REGISTRATIONS_PER_MINUTE"));
+    let body = json!({"client_name": "a"});
+    let unlimited = Server::start_with(quick());
 
+    let mut made = 0;
+    let refused = loop {
+        let answer = server.post_json("/register", &body).await;
+        if answer.status != 201 {
+            break answer;
+        }
+        made += 1;
+        assert!(made < 1_000, "there is no limit");
+    };
     for _ in 0..150 {
-        server.register().await;
+        unlimited.register().await;
     }
+
+    refused.assert_error(429, "too_many_requests");
+    // Two a second come back while they are made.
+    assert!((120..180).contains(&made), "{made}");
+}
+
+/// Wrong tokens are counted by themselves: nobody who has the right one is held up by guesses.
+#[tokio::test]
+async fn t28_guessing_the_initial_access_token_is_limited_and_locks_nobody_out() {
+    let token = "an-initial-access-token";
+    let options = quick()
+        .with("TOKENWRIGHT__LIMITS__REGISTRATIONS_PER_MINUTE", "3")
+        .with("TOKENWRIGHT__REGISTRATION__MODE", "token")
+        .with("TOKENWRIGHT__REGISTRATION__TOKEN", token);
+    let server = Server::start_with(options);
+    let with = async |token: &str| {
+        let request = server.http.post(server.at("/register")).bearer_auth(token);
+        Answer::to(request.json(&json!({"client_name": "a"}))).await
+    };
+
+    for _ in 0..3 {
+        with("guessed").await.assert_error(401, "invalid_token");
+    }
+
+    let refused = with("guessed").await;
+    refused.assert_error(429, "too_many_requests");
+    assert!(!refused.header("retry-after").is_empty());
+    assert_eq!(with(token).await.status, 201);
 }

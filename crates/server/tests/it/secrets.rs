@@ -97,6 +97,29 @@ async fn a_client_has_five_secrets_at_most_and_revoking_one_makes_room() {
     assert_eq!(list(&server, &client.id).await.len(), 5);
 }
 
+/// Whoever asks for many at once gets no more than whoever asks for one after the other.
+#[tokio::test]
+async fn a_client_has_five_secrets_at_most_however_many_are_asked_for_at_once() {
+    let server = Server::start();
+    let client = server.create_client(json!({})).await;
+
+    let answers = futures_util::future::join_all(
+        (0..20).map(async |_| add(&server, &client.id, &json!({})).await),
+    )
+    .await;
+
+    let (made, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|it| it.status == 201);
+    for it in &refused {
+        it.assert_error(409, "conflict");
+    }
+    assert!((1..5).contains(&made.len()), "{}", made.len());
+    assert_eq!(list(&server, &client.id).await.len(), made.len() + 1);
+    for it in made {
+        let secret = it.text_at("/client_secret");
+        server.token_of(&Client { id: client.id.clone(), secret }).await;
+    }
+}
+
 #[tokio::test]
 async fn a_secret_ends_when_it_was_said_to_and_makes_room() {
     let server = Server::start();
