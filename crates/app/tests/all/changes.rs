@@ -907,13 +907,18 @@ async fn t47_a_change_set_gives_nobody_more_than_they_may_do_themselves() {
 
 #[tokio::test]
 async fn t47_a_change_set_takes_a_registration_token_away_for_good() {
-    for operation in ["disable_client", "change_client", "replace_client", "scope"] {
+    for operation in ["disable_client", "enable_client", "change_client", "replace_client", "scope"]
+    {
         let stage = Stage::new();
         let (id, _) = stage.client().await;
         let mut client = stage.stored(&id).await.unwrap();
         let before = client.revision;
         client.settings.registration_token = Some(TokenDigest([7; 32]));
         client.revision = before.next();
+        if operation == "enable_client" {
+            // As an earlier release left it.
+            client.state = ClientState::Trash;
+        }
         stage.clients().update(&client, before).await.unwrap();
         let members = match operation {
             "scope" => json!({"scope": "clients:read"}),
@@ -921,7 +926,7 @@ async fn t47_a_change_set_takes_a_registration_token_away_for_good() {
             _ => json!({"self_managed": false}),
         };
         let change = match operation {
-            "disable_client" => of(operation, &id),
+            "disable_client" | "enable_client" => of(operation, &id),
             "scope" => json!({"op": "change_client", "client_id": id, "client": members}),
             _ => json!({"op": operation, "client_id": id, "client": members}),
         };
@@ -931,7 +936,7 @@ async fn t47_a_change_set_takes_a_registration_token_away_for_good() {
         stage.roll_back(&committed).await.unwrap();
 
         let now = stage.stored(&id).await.unwrap();
-        assert!(now.is_enabled() && now.scope == client.scope, "{operation}");
+        assert_eq!((now.state, &now.scope), (client.state, &client.scope), "{operation}");
         assert_eq!(now.settings.registration_token, None, "{operation}");
     }
 }

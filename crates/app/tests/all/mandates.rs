@@ -138,6 +138,23 @@ async fn t47_an_operator_takes_a_registration_token_away_for_good() {
     }
 }
 
+/// As it may stand in a store that an earlier release wrote, or that was written to by hand.
+#[tokio::test]
+async fn t47_a_registration_token_of_a_disabled_client_does_not_come_back_with_it() {
+    let house = House::new();
+    let (id, token, manage) = self_managed(&house, json!({"client_name": "a"})).await;
+    let before = house.clients.find(&id).await.unwrap().unwrap();
+    let revision = before.revision.next();
+    let disabled = Client { state: ClientState::Trash, revision, ..before.clone() };
+    house.clients.update(&disabled, before.revision).await.unwrap();
+
+    let state = ClientState::Public;
+    let enabled = house.change_state().execute(&id, state, &Mandate::Unlimited).await.unwrap();
+
+    assert_eq!(enabled.settings.registration_token, None);
+    assert!(manage.read(Some(&id), &token).await.is_err());
+}
+
 /// As it may stand in a store that an earlier release wrote.
 #[tokio::test]
 async fn t47_a_client_that_manages_the_server_is_not_managed_by_its_registration_token() {
