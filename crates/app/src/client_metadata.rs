@@ -129,12 +129,23 @@ impl NewClient {
         let authentication =
             changes.authentication.unwrap_or(AuthenticationMethod::ClientSecretBasic);
         let new = Self { name, authentication, state, changes };
-        // As it will be: what is granted by default is part of what may be granted.
-        let id = "checked".parse().map_err(|_| invalid("client_id", "cannot be made"))?;
-        let sketch = new.clone().into_client(id, domain::Timestamp::from_unix_seconds(0));
+        // What is granted by default is part of what may be granted.
+        let sketch = new.sketch()?;
         check_keys(&sketch)?;
         check_default_scope(&sketch)?;
         Ok(new)
+    }
+
+    /// The client as it will be, but for its id.
+    pub(crate) fn sketch(&self) -> Result<Client, InvalidMetadata> {
+        let id = "checked".parse().map_err(|_| invalid("client_id", "cannot be made"))?;
+        Ok(self.clone().into_client(id, domain::Timestamp::from_unix_seconds(0)))
+    }
+
+    /// Whether it says that the client does not manage itself: of a client that is replaced, that is
+    /// what ends.
+    pub(crate) fn ends_self_management(&self) -> bool {
+        self.changes.settings.ends_self_management
     }
 
     /// The client, once it has an id.

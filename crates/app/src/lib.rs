@@ -55,7 +55,7 @@ pub use use_case::refresh_catalogue::RefreshCatalogue;
 pub use use_case::refresh_keys::{Installed, RefreshKeys};
 pub use use_case::register_client::{RegisterClient, RegisterClientError, RegisteredClient};
 pub use use_case::revoke_key::{RevokeKey, RevokeKeyError};
-pub use use_case::revoke_secret::RevokeSecret;
+pub use use_case::revoke_secret::{RevokeSecret, RevokeSecretError};
 pub use use_case::revoke_token::{RevokeToken, RevokeTokenError};
 pub use use_case::rotate_keys::{RotateKeys, RotateKeysError};
 pub use use_case::rotate_secret::RotateSecret;

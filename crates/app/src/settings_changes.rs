@@ -15,12 +15,13 @@ use serde_json::Value;
 use crate::client_metadata::{InvalidMetadata, RegistrationRules, invalid};
 
 /// The members that only an operator may set.
-pub(crate) const SETTINGS: [&str; 6] = [
+pub(crate) const SETTINGS: [&str; 7] = [
     "access_token_format",
     "access_token_lifetime",
     "access_token_signing_alg",
     "assertion_audience",
     "default_scope",
+    "self_managed",
     "strict_auth_method",
 ];
 
@@ -33,6 +34,8 @@ pub(crate) struct SettingsChanges {
     default_scope: Option<Option<Scope>>,
     assertion_audience: Option<Option<AssertionAudience>>,
     is_method_strict: Option<Option<bool>>,
+    /// Whether the client shall not manage its own registration any more.
+    pub(crate) ends_self_management: bool,
 }
 
 impl SettingsChanges {
@@ -60,6 +63,15 @@ impl SettingsChanges {
                 Some(Value::Bool(it)) => Some(Some(it)),
                 Some(_) => return Err(invalid("strict_auth_method", "must be true or false")),
             },
+            ends_self_management: match object.remove("self_managed") {
+                None => false,
+                Some(Value::Null | Value::Bool(false)) => true,
+                Some(_) => {
+                    let reason = "can only be set to false, which takes the registration access \
+                                  token away: a client gets that when it registers itself";
+                    return Err(invalid("self_managed", reason));
+                }
+            },
         })
     }
 
@@ -77,6 +89,9 @@ impl SettingsChanges {
         let audience = self.assertion_audience.map(Option::unwrap_or_default);
         set(&mut settings.assertion_audience, audience);
         set(&mut settings.is_method_strict, self.is_method_strict.map(Option::unwrap_or_default));
+        if self.ends_self_management {
+            settings.registration_token = None;
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
+use crate::management::ManagementRight;
 use crate::{
     Audience, ClaimName, ClientId, ClientName, ClientSettings, JsonObject, Permission, PublicJwk,
     Scope, Timestamp,
@@ -53,6 +54,26 @@ impl Client {
     #[must_use]
     pub fn is_enabled(&self) -> bool {
         self.state == ClientState::Public
+    }
+
+    /// Whether its registration access token is good for anything once it is in use (RFC 7592). That
+    /// ends when it is disabled, and when an operator gives it a scope that manages this server: a
+    /// token which nobody rotates would be worth as much as that scope.
+    #[must_use]
+    pub fn is_self_managed(&self) -> bool {
+        let is_given_up = match self.state {
+            ClientState::Public | ClientState::Draft => false,
+            ClientState::Trash | ClientState::Deleted => true,
+        };
+        let manages = ManagementRight::ALL.iter().any(|it| it.is_allowed_by(&self.scope));
+        self.settings.registration_token.is_some() && !is_given_up && !manages
+    }
+
+    /// Drops a registration access token that is good for nothing any more, for good.
+    pub fn end_lapsed_self_management(&mut self) {
+        if !self.is_self_managed() {
+            self.settings.registration_token = None;
+        }
     }
 }
 

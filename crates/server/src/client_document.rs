@@ -29,6 +29,7 @@ pub(crate) fn client(client: &Client) -> Value {
     for (name, value) in client.settings.shown() {
         set(&name, value);
     }
+    set("self_managed", client.is_self_managed().into());
     if let Some(metadata) = &client.metadata {
         set("metadata", metadata.clone().into());
     }

@@ -174,10 +174,14 @@ fn api(
         rotate_secret: RotateSecret {
             add_secret: add_secret(tools, managed, &cached.credentials, &cached.hasher),
         },
-        revoke_secret: RevokeSecret { credentials: cached.credentials.clone() },
+        revoke_secret: RevokeSecret {
+            clients: Arc::clone(managed),
+            credentials: cached.credentials.clone(),
+        },
         authorize_management: AuthorizeManagement {
             authentication: management(settings, stores, tools.digester.as_ref()),
             token_info: token_info.clone(),
+            clients: Arc::clone(managed),
             digester: Arc::clone(&tools.digester),
         },
         token_info,

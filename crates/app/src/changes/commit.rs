@@ -1,13 +1,14 @@
 //! A change set takes effect.
 
 use domain::change_set::{ChangeSet, ChangeSetState, Commitment, Transition};
+use domain::management::Mandate;
 use domain::{
     Author, ChangeSetId, Client, ClientId, ClientSecret, Credential, Fault, Revision, Timestamp,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::carry_out::Work;
-use super::staging::{ChangesError, Staging, draft};
+use super::staging::{ChangesError, Staging, check_mandate, draft};
 use crate::make;
 
 /// How many secrets are hashed at a time: that is slow, and others wait for the same pool.
@@ -32,7 +33,7 @@ pub struct CommittedChanges {
 impl CommitChanges {
     /// Runs the use-case: commits the draft, if its revision is one of `expected`; `None` stands
     /// for whatever it is. It is validated as a whole, as things are now; the transaction then
-    /// demands that nothing of this has changed since.
+    /// demands that nothing of this has changed since. Whoever drafted it, it does what the committer may do.
     ///
     /// # Errors
     ///
@@ -43,6 +44,7 @@ impl CommitChanges {
         id: &ChangeSetId,
         expected: Option<&[Revision]>,
         by: Author,
+        mandate: &Mandate,
     ) -> Result<CommittedChanges, ChangesError> {
         let staging = &self.staging;
         staging.check_store().await?;
@@ -59,6 +61,7 @@ impl CommitChanges {
         if !plan.problems.is_empty() {
             return Err(ChangesError::Invalid(plan.problems));
         }
+        check_mandate(&plan.transitions, mandate)?;
         let (secrets, given) = staging.new_secrets(&plan.transitions, now).await?;
         let transitions = plan.transitions;
         let commitment = Commitment { by, at: now, transitions: transitions.clone() };

@@ -3,11 +3,12 @@
 use domain::change_set::{
     ChangeSet, ChangeSetState, ClientAction, MAX_KEPT_BYTES, MAX_OPERATIONS, Operation,
 };
+use domain::management::Mandate;
 use domain::{Author, ChangeNote, ChangeSetId, Fault, JsonObject, Revision};
 use serde_json::Value;
 
 use super::problems::DraftProblem;
-use super::staging::{ChangesError, Staging, draft};
+use super::staging::{ChangesError, Staging, check_mandate, draft};
 use crate::make;
 
 /// Drafts a change set.
@@ -35,7 +36,8 @@ pub struct DraftRequest {
 
 impl DraftChanges {
     /// Runs the use-case. Each operation on a client that is there remembers its revision. What the
-    /// operations say of clients is not checked yet: a draft may be wrong.
+    /// operations say of clients is not checked yet: a draft may be wrong. Whoever could not commit
+    /// what they draft is told so at once, and nobody else is led to commit it for them.
     ///
     /// # Errors
     ///
@@ -45,10 +47,12 @@ impl DraftChanges {
         &self,
         request: DraftRequest,
         author: Author,
+        mandate: &Mandate,
     ) -> Result<ChangeSet, ChangesError> {
         let staging = &self.staging;
         staging.check_store().await?;
-        let operations = staging.read(request.operations)?;
+        let operations = staging.bound(staging.read(request.operations)?).await?;
+        staging.check_draft(&operations, mandate).await?;
         let now = staging.clock.now();
         let set = ChangeSet {
             id: make::change_set_id(staging.entropy.as_ref(), now)?,
@@ -57,7 +61,7 @@ impl DraftChanges {
             created_at: now,
             updated_at: now,
             revision: Revision::FIRST,
-            operations: staging.bound(operations).await?,
+            operations,
             state: ChangeSetState::Draft,
             pending: Vec::new(),
             unsettled: Vec::new(),
@@ -83,11 +87,13 @@ impl EditChanges {
         id: &ChangeSetId,
         request: DraftRequest,
         expected: Option<&[Revision]>,
+        mandate: &Mandate,
     ) -> Result<ChangeSet, ChangesError> {
         let staging = &self.staging;
         let stored = staging.find_at(id, expected).await?;
         draft(&stored)?;
         let operations = staging.bound(staging.read(request.operations)?).await?;
+        staging.check_draft(&operations, mandate).await?;
         let expected = stored.revision;
         let set = ChangeSet { note: request.note, operations, ..stored };
         let set = set.renewed(staging.clock.now());
@@ -113,6 +119,22 @@ pub(super) fn check_size(set: &ChangeSet) -> Result<(), ChangesError> {
 }
 
 impl Staging {
+    /// Refuses operations that would be refused at the commit, as far as can be told by now.
+    async fn check_draft(
+        &self,
+        operations: &[Operation],
+        mandate: &Mandate,
+    ) -> Result<(), ChangesError> {
+        match mandate {
+            Mandate::Unlimited => Ok(()),
+            Mandate::Scope(_) => {
+                let known = self.known(operations).await?;
+                let plan = self.plan(operations, &known, self.clock.now())?;
+                check_mandate(&plan.transitions, mandate)
+            }
+        }
+    }
+
     /// The operations, or everything that is wrong about how they are written. A client that is
     /// made without an id is given one.
     fn read(&self, written: Vec<JsonObject>) -> Result<Vec<Operation>, ChangesError> {

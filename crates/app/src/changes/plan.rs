@@ -108,6 +108,10 @@ impl Staging {
         if let (Some(before), Some(after)) = (&before, &mut after) {
             after.revision = before.revision.next();
             after.updated_at = now;
+            // What is lost by being disabled does not come back by being enabled.
+            if !before.is_self_managed() || !after.is_self_managed() {
+                after.settings.registration_token = None;
+            }
         }
         let keeps_secrets = after.as_ref().is_some_and(|it| it.authentication.uses_secret());
         let lost_secrets = match &before {
@@ -135,7 +139,7 @@ impl Staging {
                      until {} (Unix time): choose another client_id",
                     until.as_unix_seconds()
                 ))),
-                Some(_) | None => Ok(Some(drafted?.0)),
+                Some(_) | None => Ok(Some(drafted?.client)),
             };
         }
         let client = match (action, client) {
@@ -165,18 +169,19 @@ impl Staging {
         })
     }
 
-    /// A client of these members, and the state that they name.
+    /// A client of these members, and what they say of one that it replaces.
     fn new_client(
         &self,
         id: &ClientId,
         object: domain::JsonObject,
         now: Timestamp,
-    ) -> Result<(Client, Option<ClientState>), InvalidMetadata> {
+    ) -> Result<Drafted, InvalidMetadata> {
         let registration = NewClient::parse(object, Authority::Management, &self.rules)?;
-        let state = registration.state;
+        let (state, ends_self_management) =
+            (registration.state, registration.ends_self_management());
         let client = registration.into_client(id.clone(), now);
         self.check_keys(&client)?;
-        Ok((client, state))
+        Ok(Drafted { client, state, ends_self_management })
     }
 
     fn changed(
@@ -207,6 +212,15 @@ impl Staging {
     }
 }
 
+/// A client as it was drafted.
+struct Drafted {
+    client: Client,
+    /// The state that was named.
+    state: Option<ClientState>,
+    /// Whether one that it replaces shall not manage itself any more.
+    ends_self_management: bool,
+}
+
 /// Why an operation cannot be carried out.
 enum Refused {
     Members(Vec<InvalidMetadata>),
@@ -220,7 +234,9 @@ impl From<Vec<InvalidMetadata>> for Refused {
 }
 
 /// The new client in the place of the old one: what was never said about it stays.
-fn replacement((new, state): (Client, Option<ClientState>), old: &Client) -> Client {
+fn replacement(drafted: Drafted, old: &Client) -> Client {
+    let Drafted { client: new, state, ends_self_management } = drafted;
+    let kept = old.settings.registration_token.clone();
     Client {
         state: state.unwrap_or(old.state),
         created_at: old.created_at,
@@ -228,7 +244,7 @@ fn replacement((new, state): (Client, Option<ClientState>), old: &Client) -> Cli
         last_login: old.last_login,
         revision: old.revision,
         settings: ClientSettings {
-            registration_token: old.settings.registration_token.clone(),
+            registration_token: kept.filter(|_| !ends_self_management),
             ..new.settings
         },
         ..new

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use domain::change_set::{ChangeSet, ChangeSetState, Commitment, Transition};
-use domain::{Author, ChangeSetId, Client, ClientId, Timestamp};
+use domain::management::Mandate;
+use domain::{Author, ChangeSetId, Client, ClientId, ClientSettings, Timestamp};
 
 use super::carry_out::Work;
-use super::staging::{ChangesError, Staging};
+use super::staging::{ChangesError, Staging, check_mandate};
 
 /// Takes a change set back, all of it or nothing.
 #[derive(Clone)]
@@ -17,14 +18,19 @@ pub struct RollBackChanges {
 
 impl RollBackChanges {
     /// Runs the use-case: every client is what it was before the commit, with the secrets that it
-    /// had then. Tokens that were taken back meanwhile stay so.
+    /// had then. Tokens that were taken back meanwhile stay so, and so do registration access tokens.
     ///
     /// # Errors
     ///
     /// See [`ChangesError`]; [`ChangesError::Moved`] names the clients that were changed since the
     /// commit.
     #[tracing::instrument(level = "debug", name = "roll_back_changes", skip_all)]
-    pub async fn execute(&self, id: &ChangeSetId, by: Author) -> Result<ChangeSet, ChangesError> {
+    pub async fn execute(
+        &self,
+        id: &ChangeSetId,
+        by: Author,
+        mandate: &Mandate,
+    ) -> Result<ChangeSet, ChangesError> {
         let staging = &self.staging;
         staging.check_store().await?;
         staging.settle_all().await?;
@@ -53,8 +59,9 @@ impl RollBackChanges {
             it.lost_secrets.iter().map(|secret| (it.client.clone(), secret.clone()))
         });
         let given = given.collect();
-        let transitions =
+        let transitions: Vec<Transition> =
             commitment.transitions.iter().map(|it| reversed(it, &stored, now)).collect();
+        check_mandate(&transitions, mandate)?;
         // Whoever was taken back has no use for hashes any more.
         let without_hashes = Commitment {
             transitions: commitment.transitions.into_iter().map(without_secrets).collect(),
@@ -89,6 +96,13 @@ fn reversed(
     let after = before.clone().zip(last).map(|(before, last)| Client {
         revision: last.next(),
         updated_at: now,
+        settings: ClientSettings {
+            registration_token: match &stored {
+                Some(it) => it.settings.registration_token.clone(),
+                None => before.settings.registration_token.clone(),
+            },
+            ..before.settings.clone()
+        },
         ..before
     });
     Transition { client: client.clone(), before: stored, after, lost_secrets: Vec::new() }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::change_set::{ChangeSet, ChangeSetState, Operation};
+use domain::change_set::{ChangeSet, ChangeSetState, Operation, Transition};
+use domain::management::{Mandate, MandateExceeded};
 use domain::port::{
     ChangeSetRepository, ClientRepository, ClientTransaction, Clock, CredentialRepository, Entropy,
     MacVerifier, RemoteKeys, SecretHasher, SignatureVerifier, TokenDigester, TokenRepository,
@@ -83,6 +84,9 @@ pub enum ChangesError {
     /// The store cannot change several clients at once.
     #[error("{0}")]
     Impossible(&'static str),
+    /// A client has, or would get, a right that the caller lacks.
+    #[error("client {0}: {1}")]
+    Exceeded(ClientId, MandateExceeded),
     /// See [`Fault`].
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -170,6 +174,19 @@ impl Staging {
             stream::iter(ids).map(look_up).buffered(AT_A_TIME).try_collect().await?;
         Ok(found.into_iter().flatten().map(|it| (it.id.clone(), it)).collect())
     }
+}
+
+/// Refuses transitions that whoever asks for them could not make one by one.
+pub(super) fn check_mandate(
+    transitions: &[Transition],
+    mandate: &Mandate,
+) -> Result<(), ChangesError> {
+    for Transition { client, before, after, .. } in transitions {
+        mandate
+            .check(before.as_ref(), after.as_ref())
+            .map_err(|exceeded| ChangesError::Exceeded(client.clone(), exceeded))?;
+    }
+    Ok(())
 }
 
 /// The set as a draft that may still be changed.

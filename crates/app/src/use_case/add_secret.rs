@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::management::{Mandate, MandateExceeded};
 use domain::port::{
     ClientRepository, Clock, CredentialRepository, Entropy, MacVerifier, SecretHasher,
     TokenDigester,
@@ -68,6 +69,9 @@ pub enum AddSecretError {
     /// The secret would be over before it began.
     #[error("the secret would have expired already")]
     AlreadyExpired,
+    /// The client has, or would get, a right that the caller lacks.
+    #[error(transparent)]
+    Exceeded(#[from] MandateExceeded),
     /// See [`Fault`].
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -95,8 +99,10 @@ impl AddSecret {
         &self,
         id: &ClientId,
         request: AddSecretRequest,
+        mandate: &Mandate,
     ) -> Result<AddedSecret, AddSecretError> {
         let client = self.clients.find(id).await?.ok_or(AddSecretError::Unknown)?;
+        mandate.check(Some(&client), None)?;
         if !client.authentication.uses_secret() {
             return Err(AddSecretError::UsesKeys);
         }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use domain::access_token::ActiveToken;
-use domain::management::ManagementRight;
-use domain::port::{BootstrapRepository, TokenDigester};
-use domain::{Author, ClientId, Fault, TokenDigest};
+use domain::management::{ManagementRight, Mandate};
+use domain::port::{BootstrapRepository, ClientRepository, TokenDigester};
+use domain::{Author, Client, ClientId, Fault, Scope, TokenDigest};
 use serde_json::Value;
 
 use super::token_info::{TokenInfo, TokenInfoError};
@@ -17,6 +17,8 @@ pub struct AuthorizeManagement {
     pub authentication: ManagementAuthentication,
     /// What a token of ours says.
     pub token_info: TokenInfo,
+    /// What clients may do now: the store itself, past what is remembered.
+    pub clients: Arc<dyn ClientRepository>,
     /// How the bootstrap token is recognized.
     pub digester: Arc<dyn TokenDigester>,
 }
@@ -39,8 +41,13 @@ pub enum Manager {
     Anybody,
     /// Whoever has the management token.
     Operator,
-    /// A client with the right scope.
-    Client(ClientId),
+    /// Whoever has a token of ours with the right scope.
+    Token {
+        /// Whose token it is; `None` where it names none that could be a client.
+        client: Option<ClientId>,
+        /// What it allows, and its client may still do.
+        scope: Scope,
+    },
 }
 
 impl Manager {
@@ -53,9 +60,19 @@ impl Manager {
         let text = match self {
             Self::Anybody => "somebody who was not asked".to_owned(),
             Self::Operator => "the management token".to_owned(),
-            Self::Client(client) => format!("client {client}"),
+            Self::Token { client: Some(client), .. } => format!("client {client}"),
+            Self::Token { client: None, .. } => "a token that names no client".to_owned(),
         };
         text.parse().map_err(Fault::corrupt)
+    }
+
+    /// What they may do to clients.
+    #[must_use]
+    pub fn mandate(&self) -> Mandate {
+        match self {
+            Self::Anybody | Self::Operator => Mandate::Unlimited,
+            Self::Token { scope, .. } => Mandate::Scope(scope.clone()),
+        }
     }
 }
 
@@ -68,8 +85,8 @@ pub enum AuthorizeManagementError {
     /// Its token is worth nothing here.
     #[error("the bearer token is not the bootstrap token and not a live token of this server")]
     TokenInvalid,
-    /// Its token is good, and does not allow this.
-    #[error("the token lacks the scope {}", .0.scope_value())]
+    /// Its token is good, and does not allow this; or its client may not do this any more.
+    #[error("the token, or its client by now, lacks the scope {}", .0.scope_value())]
     ScopeMissing(ManagementRight),
     /// See [`Fault`].
     #[error(transparent)]
@@ -109,13 +126,34 @@ impl AuthorizeManagement {
         }
         match self.token_info.execute(token).await {
             Ok(active) if !self.is_for_us(&active) => Err(AuthorizeManagementError::TokenInvalid),
-            Ok(active) if right.is_allowed_by(&active.scope) => {
-                Ok(active.subject.map_or(Manager::Anybody, Manager::Client))
-            }
-            Ok(_) => Err(AuthorizeManagementError::ScopeMissing(right)),
+            Ok(active) => self.by_token(active, right).await,
             Err(TokenInfoError::Inactive(_)) => Err(AuthorizeManagementError::TokenInvalid),
             Err(TokenInfoError::Fault(fault)) => Err(fault.into()),
         }
+    }
+
+    /// A token says what its client could do when it was issued, and it may live for long. Here it
+    /// allows no more than the client may do now. A token of a service that shares our keys may name
+    /// somebody who is no client of ours: for them it says all there is.
+    async fn by_token(
+        &self,
+        token: ActiveToken,
+        right: ManagementRight,
+    ) -> Result<Manager, AuthorizeManagementError> {
+        let client = match &token.subject {
+            Some(subject) => self.clients.find(subject).await?,
+            None => None,
+        };
+        if client.as_ref().is_some_and(|it| !it.is_enabled()) {
+            return Err(AuthorizeManagementError::TokenInvalid);
+        }
+        let is_still_allowed =
+            |value: &str| client.as_ref().is_none_or(|it: &Client| it.scope.contains(value));
+        let scope = token.scope.only(is_still_allowed);
+        if !right.is_allowed_by(&scope) {
+            return Err(AuthorizeManagementError::ScopeMissing(right));
+        }
+        Ok(Manager::Token { client: token.subject, scope })
     }
 
     /// Whoever was sent a token that is meant for them must not manage this server with it (threat

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::management::{Mandate, MandateExceeded};
 use domain::port::{ClientRepository, Clock, TokenRepository, UpdateClientError};
 use domain::{Client, ClientId, ClientState, Fault};
 
@@ -28,6 +29,9 @@ pub enum ChangeStateError {
     /// Others kept changing the client.
     #[error("the client is being changed by others: try again")]
     Conflict,
+    /// The client has, or would get, a right that the caller lacks.
+    #[error(transparent)]
+    Exceeded(#[from] MandateExceeded),
     /// See [`Fault`].
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -37,7 +41,7 @@ impl ChangeState {
     /// Runs the use-case. A client that is disabled loses every token it has, and enabling it
     /// again does not bring them back, nor those that a node issued which had not heard of it yet.
     /// A token counts whole seconds: one that is issued in the very second in which the client is
-    /// enabled is lost with them. Doing so twice is doing so once.
+    /// enabled is lost with them. Its registration access token is lost for good. Doing so twice is doing so once.
     ///
     /// # Errors
     ///
@@ -47,16 +51,18 @@ impl ChangeState {
         &self,
         id: &ClientId,
         state: ClientState,
+        mandate: &Mandate,
     ) -> Result<Client, ChangeStateError> {
         if state == ClientState::Public {
             let stored = self.clients.find(id).await?.ok_or(ChangeStateError::Unknown)?;
+            mandate.check(Some(&stored), None)?;
             if stored.is_enabled() {
                 return Ok(stored);
             }
             self.revoke_tokens(id).await?;
-            return self.with_state(id, state).await;
+            return self.with_state(id, state, mandate).await;
         }
-        let client = self.with_state(id, state).await?;
+        let client = self.with_state(id, state, mandate).await?;
         self.revoke_tokens(id).await?;
         Ok(client)
     }
@@ -71,14 +77,19 @@ impl ChangeState {
         &self,
         id: &ClientId,
         state: ClientState,
+        mandate: &Mandate,
     ) -> Result<Client, ChangeStateError> {
         for _ in 0..5 {
             let mut client = self.clients.find(id).await?.ok_or(ChangeStateError::Unknown)?;
+            mandate.check(Some(&client), None)?;
             if client.state == state {
                 return Ok(client);
             }
             let stored = client.revision;
+            // Before and after: what was disabled does not come back with what is enabled.
+            client.end_lapsed_self_management();
             client.state = state;
+            client.end_lapsed_self_management();
             client.revision = stored.next();
             client.updated_at = self.clock.now();
             match self.clients.update(&client, stored).await {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::management::{Mandate, MandateExceeded};
 use domain::port::{ClientRepository, Clock, CredentialRepository, TokenRepository};
 use domain::{ClientId, Fault};
 
@@ -27,6 +28,9 @@ pub enum DeleteClientError {
     /// There is no such client.
     #[error("there is no client with this id")]
     Unknown,
+    /// The client has, or would get, a right that the caller lacks.
+    #[error(transparent)]
+    Exceeded(#[from] MandateExceeded),
     /// See [`Fault`].
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -41,10 +45,9 @@ impl DeleteClient {
     ///
     /// See [`DeleteClientError`].
     #[tracing::instrument(level = "debug", name = "delete_client", skip_all)]
-    pub async fn execute(&self, id: &ClientId) -> Result<(), DeleteClientError> {
-        if self.clients.find(id).await?.is_none() {
-            return Err(DeleteClientError::Unknown);
-        }
+    pub async fn execute(&self, id: &ClientId, mandate: &Mandate) -> Result<(), DeleteClientError> {
+        let client = self.clients.find(id).await?.ok_or(DeleteClientError::Unknown)?;
+        mandate.check(Some(&client), None)?;
         self.revoke_tokens(id).await?;
         self.credentials.remove_all(id).await?;
         self.clients.remove(id).await?;

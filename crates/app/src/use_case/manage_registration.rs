@@ -1,5 +1,6 @@
 //! A client manages its own registration (RFC 7592).
 
+use domain::management::Mandate;
 use domain::port::{SecretOwner, UpdateClientError, Verdict};
 use domain::{
     Client, ClientId, ClientSecret, ClientSettings, Credential, Fault, JsonObject, TokenDigest,
@@ -25,7 +26,7 @@ pub struct ManageRegistration {
 /// Why nothing was done.
 #[derive(Debug, thiserror::Error)]
 pub enum ManageRegistrationError {
-    /// The token is not that of a client of this id which is in use. Nothing tells whether there
+    /// The token is not that of a client of this id which is in use and manages itself. Nothing tells whether there
     /// is such a client (threat T22).
     #[error("the bearer token is not the registration access token of this client")]
     Unauthorized,
@@ -70,11 +71,12 @@ impl ManageRegistration {
         // Nobody's: no text has this digest that anybody will find.
         let expected = own.unwrap_or(TokenDigest([0; 32]));
         let is_same = digester.is_same(&expected, &presented);
-        found.filter(|it| is_same && it.is_enabled()).ok_or(ManageRegistrationError::Unauthorized)
+        let may = |it: &Client| is_same && it.is_enabled() && it.is_self_managed();
+        found.filter(may).ok_or(ManageRegistrationError::Unauthorized)
     }
 
     /// Replaces all that the public may say about a client: what is left out is set back. What an
-    /// operator set stays, and cannot be widened. A client that goes over to keys loses its secrets,
+    /// operator set stays, and cannot be widened; where that is a strict method, it and the keys stay, too. A client that goes over to keys loses its secrets,
     /// and none of them comes back; one that goes over to secrets, or from secrets that it sends to
     /// secrets that it signs with or back, gets a new one, shown this once, in the place of all others.
     ///
@@ -94,6 +96,7 @@ impl ManageRegistration {
         let RegisterClient { clients, credentials, signatures, remote_keys, clock, .. } =
             &self.register_client;
         let said = new.into_client(stored.id.clone(), stored.created_at);
+        check_strictness(&stored, &said)?;
         check_keys(&said, signatures.as_ref(), remote_keys.as_ref())?;
         let client = Client {
             name: said.name,
@@ -150,10 +153,11 @@ impl ManageRegistration {
         token: &str,
     ) -> Result<(), ManageRegistrationError> {
         let client = self.read(id, token).await?;
-        match self.delete_client.execute(&client.id).await {
+        match self.delete_client.execute(&client.id, &Mandate::Unlimited).await {
             Ok(()) => Ok(()),
             // Somebody was quicker: it is worth nothing, and so is the token.
             Err(DeleteClientError::Unknown) => Err(ManageRegistrationError::Unauthorized),
+            Err(DeleteClientError::Exceeded(exceeded)) => Err(Fault::corrupt(exceeded).into()),
             Err(DeleteClientError::Fault(fault)) => Err(fault.into()),
         }
     }
@@ -238,6 +242,26 @@ impl ManageRegistration {
             tracing::warn!(client.id = %id, error = %fault, "a secret that nobody knows stays");
         }
     }
+}
+
+/// An operator who made the method strict decided how this client proves who it is: whoever holds
+/// its registration token does not undo that.
+fn check_strictness(stored: &Client, said: &Client) -> Result<(), InvalidMetadata> {
+    const REASON: &str = "was fixed by an operator (strict_auth_method) and cannot be changed here: \
+                          send what is registered, or ask the operator";
+    if !stored.settings.is_method_strict {
+        return Ok(());
+    }
+    if said.authentication != stored.authentication {
+        return Err(invalid("token_endpoint_auth_method", REASON));
+    }
+    if said.settings.jwks_uri != stored.settings.jwks_uri {
+        return Err(invalid("jwks_uri", REASON));
+    }
+    if said.keys != stored.keys {
+        return Err(invalid("jwks", REASON));
+    }
+    Ok(())
 }
 
 /// The settings after an update by the client itself: the public sets none. A new one does not

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::management::{Mandate, MandateExceeded};
 use domain::port::{
     ClientRepository, Clock, CredentialRepository, Entropy, InsertClientError, MacVerifier,
     RemoteKeys, SecretHasher, SignatureVerifier, TokenDigester, UpdateClientError,
@@ -64,6 +65,9 @@ pub enum RegisterClientError {
     /// The store of clients refuses it, and says nothing that the caller could mend.
     #[error("the store of clients refused the client")]
     Rejected(#[source] Fault),
+    /// The client has, or would get, a right that the caller lacks.
+    #[error(transparent)]
+    Exceeded(#[from] MandateExceeded),
     /// See [`Fault`].
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -85,7 +89,12 @@ impl RegisterClient {
     ///
     /// See [`RegisterClientError`].
     #[tracing::instrument(level = "debug", name = "register_client", skip_all)]
-    pub async fn execute(&self, new: NewClient) -> Result<RegisteredClient, RegisterClientError> {
+    pub async fn execute(
+        &self,
+        new: NewClient,
+        mandate: &Mandate,
+    ) -> Result<RegisteredClient, RegisterClientError> {
+        mandate.check(None, Some(&new.sketch()?))?;
         self.with_token(new, None).await
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::ClientId;
+use domain::management::Mandate;
 
 use super::add_secret::{AddSecret, AddSecretError, AddSecretRequest, AddedSecret};
 
@@ -25,10 +26,11 @@ impl RotateSecret {
         id: &ClientId,
         request: AddSecretRequest,
         overlap: Duration,
+        mandate: &Mandate,
     ) -> Result<AddedSecret, AddSecretError> {
         let AddSecret { credentials, clock, .. } = &self.add_secret;
         let old = credentials.list(id).await?;
-        let added = self.add_secret.execute(id, request).await?;
+        let added = self.add_secret.execute(id, request, mandate).await?;
         let end = clock.now().after(overlap);
         for credential in old {
             credentials.expire(id, &credential.id, end).await?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::management::{Mandate, MandateExceeded};
 use domain::port::{
     self, ClientRepository, Clock, CredentialRepository, RemoteKeys, SignatureVerifier,
 };
@@ -41,6 +42,9 @@ pub enum UpdateClientError {
     /// It was changed since the caller read it.
     #[error("the client was changed meanwhile: read it again, and send its new ETag")]
     Conflict,
+    /// The client has, or would get, a right that the caller lacks.
+    #[error(transparent)]
+    Exceeded(#[from] MandateExceeded),
     /// See [`Fault`].
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -71,15 +75,19 @@ impl UpdateClient {
         id: &ClientId,
         changes: ClientChanges,
         expected: Option<&[Revision]>,
+        mandate: &Mandate,
     ) -> Result<Client, UpdateClientError> {
         let before = self.clients.find(id).await?.ok_or(UpdateClientError::Unknown)?;
         if expected.is_some_and(|it| !it.contains(&before.revision)) {
             return Err(UpdateClientError::Conflict);
         }
+        mandate.check(Some(&before), None)?;
         changes.check(&before)?;
         let stored = before.revision;
         let mut client = before.clone();
         changes.apply(&mut client);
+        mandate.check(None, Some(&client))?;
+        client.end_lapsed_self_management();
         let now = self.clock.now();
         self.catalogue.check_gifts(Some(&before), &client, now)?;
         check_keys(&client, self.signatures.as_ref(), self.remote_keys.as_ref())?;

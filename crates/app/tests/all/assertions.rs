@@ -11,6 +11,7 @@ use app::{
     AddSecretRequest, AuthenticateClient, AuthenticateClientError, ClientChanges,
     PresentedCredentials, RotateSecret, UpdateClientError,
 };
+use domain::management::Mandate;
 use domain::port::{Clock as _, CredentialRepository as _};
 use domain::{
     AssertionRefusal, AuthenticationMethod, ClientId, ClientSecret, ClientState, FaultKind,
@@ -118,7 +119,10 @@ async fn while_one_secret_takes_the_place_of_another_both_sign() {
     let rotate = RotateSecret { add_secret: house.add_secret() };
     let overlap = Duration::from_mins(5);
     let client: ClientId = id.parse().unwrap();
-    let second = rotate.execute(&client, AddSecretRequest::default(), overlap).await.unwrap();
+    let second = rotate
+        .execute(&client, AddSecretRequest::default(), overlap, &Mandate::Unlimited)
+        .await
+        .unwrap();
     let node = discreet(&house);
     let ask = |secret: &str, jti: &str| node.execute(with_mac(&house, &id, secret, jti));
 
@@ -198,7 +202,11 @@ async fn t22_no_assertion_tells_which_clients_there_are() {
     let disabled = house.key_client(json!({})).await;
     let (disabled_mac, disabled_secret) = mac_client(&house).await;
     for id in [&disabled, &disabled_mac] {
-        house.change_state().execute(&id.parse().unwrap(), ClientState::Trash).await.unwrap();
+        house
+            .change_state()
+            .execute(&id.parse().unwrap(), ClientState::Trash, &Mandate::Unlimited)
+            .await
+            .unwrap();
     }
     let clients = Arc::new(Counting::new(house.clients.clone()));
     let credentials = Arc::new(Counting::new(house.credentials.clone()));
@@ -356,7 +364,7 @@ async fn change(
     patch: Value,
 ) -> Result<domain::Client, UpdateClientError> {
     let changes = ClientChanges::parse(patch.as_object().unwrap().clone(), &rules())?;
-    house.update_client().execute(&id.parse().unwrap(), changes, None).await
+    house.update_client().execute(&id.parse().unwrap(), changes, None, &Mandate::Unlimited).await
 }
 
 /// A secret is hashed or sealed, and one of them is of no use for the other: so nobody is locked out
@@ -378,7 +386,11 @@ async fn a_client_with_secrets_goes_from_sending_to_signing_only_without_them() 
 
         house.credentials.remove_all(&client).await.unwrap();
         change(&house, &id, patch).await.unwrap();
-        let added = house.add_secret().execute(&client, AddSecretRequest::default()).await.unwrap();
+        let added = house
+            .add_secret()
+            .execute(&client, AddSecretRequest::default(), &Mandate::Unlimited)
+            .await
+            .unwrap();
         let secret = added.secret.expose();
         let credentials = match new {
             "client_secret_jwt" => with_mac(&house, &id, secret, "1"),

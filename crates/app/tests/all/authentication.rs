@@ -6,6 +6,7 @@ use std::time::Duration;
 use adapter_memory::testing::Counting;
 use adapter_memory::{CacheOptions, CachedClients, CachedCredentials};
 use app::{AuthenticateClientError, IssueTokenError, PresentedCredentials, PresentedSecret};
+use domain::management::Mandate;
 use domain::port::{Clock as _, CredentialRepository as _};
 use domain::{AssertionRefusal, ClientId, ClientSecret, ClientState, FaultKind, GrantRequest};
 use serde_json::json;
@@ -30,7 +31,11 @@ async fn t22_unknown_wrong_disabled_and_expired_cost_one_verification_each_and_l
     let house = House::new();
     let (id, secret) = house.client(json!({})).await;
     let (disabled, disabled_secret) = house.client(json!({})).await;
-    house.change_state().execute(&disabled.parse().unwrap(), ClientState::Trash).await.unwrap();
+    house
+        .change_state()
+        .execute(&disabled.parse().unwrap(), ClientState::Trash, &Mandate::Unlimited)
+        .await
+        .unwrap();
     let (expired, expired_secret) = house.client(json!({})).await;
     let expired_id = expired.parse().unwrap();
     let own = house.credentials.list(&expired_id).await.unwrap().remove(0);
@@ -58,8 +63,13 @@ async fn t22_a_client_with_several_secrets_costs_no_more_than_one_with_none() {
     let house = House::new();
     let (id, first) = house.client(json!({})).await;
     let id: ClientId = id.parse().unwrap();
-    let second = house.add_secret().execute(&id, Default::default()).await.unwrap().secret;
-    house.add_secret().execute(&id, Default::default()).await.unwrap();
+    let second = house
+        .add_secret()
+        .execute(&id, Default::default(), &Mandate::Unlimited)
+        .await
+        .unwrap()
+        .secret;
+    house.add_secret().execute(&id, Default::default(), &Mandate::Unlimited).await.unwrap();
 
     for (secret, is_let_in) in [(first.as_str(), true), (second.expose(), true), ("x", false)] {
         let before = house.hasher.verifications();
@@ -287,7 +297,10 @@ async fn a_secret_made_elsewhere_a_moment_ago_lets_its_client_in() {
     let (id, secret) = house.client(json!({})).await;
     node.execute(with_secret(&id, &secret)).await.unwrap();
 
-    let elsewhere = house.add_secret().execute(&id.parse().unwrap(), Default::default()).await;
+    let elsewhere = house
+        .add_secret()
+        .execute(&id.parse().unwrap(), Default::default(), &Mandate::Unlimited)
+        .await;
     let secret = elsewhere.unwrap().secret;
 
     assert!(node.execute(with_secret(&id, secret.expose())).await.is_ok());
@@ -318,7 +331,11 @@ async fn t22_every_refusal_looks_into_each_store_once() {
     let house = House::new();
     let (id, secret) = house.client(json!({})).await;
     let (disabled, disabled_secret) = house.client(json!({})).await;
-    house.change_state().execute(&disabled.parse().unwrap(), ClientState::Trash).await.unwrap();
+    house
+        .change_state()
+        .execute(&disabled.parse().unwrap(), ClientState::Trash, &Mandate::Unlimited)
+        .await
+        .unwrap();
     let clients = Arc::new(Counting::new(house.clients.clone()));
     let credentials = Arc::new(Counting::new(house.credentials.clone()));
     let options = CacheOptions {

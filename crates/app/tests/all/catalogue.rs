@@ -10,6 +10,7 @@ use app::{
 };
 use async_trait::async_trait;
 use domain::catalogue::CatalogueChange;
+use domain::management::Mandate;
 use domain::port::{CatalogueRepository, ClientRepository as _, StoreCatalogueError};
 use domain::{
     Catalogue, CatalogueEdition, Fault, FaultKind, GrantRefusal, GrantRequest, RegisteredScope,
@@ -184,7 +185,7 @@ async fn t31_nothing_that_is_not_registered_is_given_to_a_client() {
         let changes = ClientChanges::parse(object.as_object().unwrap().clone(), &rules()).unwrap();
         let update = house.update_client();
         let id = made.client.id.clone();
-        async move { update.execute(&id, changes, None).await }
+        async move { update.execute(&id, changes, None, &Mandate::Unlimited).await }
     };
     let error = change(json!({"audience": [ORDERS, "shop"]})).await.unwrap_err();
     assert!(invalid(&error).starts_with("audience: item 2 (shop) "), "{error}");

@@ -13,6 +13,7 @@ use app::{
 };
 use async_trait::async_trait;
 use domain::change_set::{ChangeSet, ChangeSetState};
+use domain::management::{ManagementRight, Mandate};
 use domain::port::{
     ApplyError, ChangeSetRepository, ClientRepository, ClientTransaction, ClientWrite,
     CredentialRepository as _, MacVerifier as _, SecretOwner, TokenRepository as _,
@@ -114,7 +115,7 @@ impl Stage {
 
     async fn draft(&self, operations: Value) -> Result<ChangeSet, ChangesError> {
         let draft = DraftChanges { staging: self.staging() };
-        draft.execute(request(&operations), "somebody".parse().unwrap()).await
+        draft.execute(request(&operations), "somebody".parse().unwrap(), &Mandate::Unlimited).await
     }
 
     async fn review(&self, set: &ChangeSet) -> ReviewedChanges {
@@ -123,7 +124,7 @@ impl Stage {
 
     async fn commit(&self, set: &ChangeSet) -> Result<CommittedChanges, ChangesError> {
         let commit = CommitChanges { staging: self.staging() };
-        commit.execute(&set.id, None, "a committer".parse().unwrap()).await
+        commit.execute(&set.id, None, "a committer".parse().unwrap(), &Mandate::Unlimited).await
     }
 
     /// Drafts and commits.
@@ -134,7 +135,7 @@ impl Stage {
 
     async fn roll_back(&self, set: &ChangeSet) -> Result<ChangeSet, ChangesError> {
         let roll_back = RollBackChanges { staging: self.staging() };
-        roll_back.execute(&set.id, "a penitent".parse().unwrap()).await
+        roll_back.execute(&set.id, "a penitent".parse().unwrap(), &Mandate::Unlimited).await
     }
 
     async fn settle(&self) -> Result<(), Fault> {
@@ -367,13 +368,14 @@ async fn a_draft_can_be_edited_and_is_bound_anew() {
     let editor = EditChanges { staging: stage.staging() };
     let again = || request(&json!([of("disable_client", &id)]));
 
-    let refused = editor.execute(&set.id, again(), Some(&[Revision(7)])).await;
-    let renewed = editor.execute(&set.id, again(), Some(&[set.revision])).await.unwrap();
+    let refused = editor.execute(&set.id, again(), Some(&[Revision(7)]), &Mandate::Unlimited).await;
+    let renewed =
+        editor.execute(&set.id, again(), Some(&[set.revision]), &Mandate::Unlimited).await.unwrap();
 
     assert!(matches!(refused, Err(ChangesError::Superseded)));
     assert_eq!(renewed.revision, set.revision.next());
     let committed = stage.commit(&renewed).await.unwrap().set;
-    let late = editor.execute(&set.id, again(), None).await;
+    let late = editor.execute(&set.id, again(), None, &Mandate::Unlimited).await;
     assert!(matches!(late, Err(ChangesError::WrongState { state: "committed", .. })));
     assert!(matches!(stage.commit(&committed).await, Err(ChangesError::WrongState { .. })));
 }
@@ -522,7 +524,7 @@ async fn what_changes_nothing_leaves_the_client_as_it_is() {
 async fn an_id_whose_tokens_are_taken_back_for_good_is_not_given_again() {
     let stage = Stage::new();
     let client = stage.client().await;
-    stage.house.delete_client().execute(&client_id(&client.0)).await.unwrap();
+    stage.house.delete_client().execute(&client_id(&client.0), &Mandate::Unlimited).await.unwrap();
 
     let set = stage.draft(json!([create(&client.0)])).await.unwrap();
 
@@ -609,7 +611,8 @@ async fn crash_before_the_transaction(stage: &Stage, set: &ChangeSet) -> ChangeS
     let sets = stage.sets.clone();
     let dying = Staging { transaction: Arc::new(Dying(sets.clone())), ..stage.staging() };
     let commit = CommitChanges { staging: dying };
-    let failed = commit.execute(&set.id, None, "the unlucky".parse().unwrap()).await;
+    let failed =
+        commit.execute(&set.id, None, "the unlucky".parse().unwrap(), &Mandate::Unlimited).await;
     assert!(failed.is_err());
     sets.come_back();
     let left = stage.sets().find(&set.id).await.unwrap().unwrap();
@@ -847,6 +850,95 @@ async fn a_method_that_its_secrets_are_of_no_use_for_is_refused_in_a_change_set_
     assert!(problem.reason.contains("revoke them"), "{problem}");
     assert!(matches!(stage.commit(&set).await, Err(ChangesError::Invalid(_))));
     assert!(stage.works(&client).await);
+}
+
+/// Together, nobody does what they could not do one by one: neither who drafts, nor who commits, nor
+/// who rolls back.
+#[tokio::test]
+async fn t47_a_change_set_gives_nobody_more_than_they_may_do_themselves() {
+    let stage = Stage::new();
+    let (id, secret) = stage.client().await;
+    let writer = Mandate::Scope("clients:write".parse().unwrap());
+    let by = || "a writer".parse().unwrap();
+    let is_refused = |error: &ChangesError| {
+        matches!(error, ChangesError::Exceeded(_, exceeded)
+            if exceeded.0 == ManagementRight::WriteKeys)
+    };
+    let draft = DraftChanges { staging: stage.staging() };
+    let edit = EditChanges { staging: stage.staging() };
+    let commit = CommitChanges { staging: stage.staging() };
+    let roll_back = RollBackChanges { staging: stage.staging() };
+    let wider = json!({"client_name": "wider", "scope": "keys:write"});
+    let giving = [
+        json!([{"op": "create_client", "client_id": "wider", "client": wider}]),
+        json!([{"op": "change_client", "client_id": id, "client": {"scope": "a keys:write"}}]),
+        json!([{"op": "replace_client", "client_id": id, "client": wider}]),
+    ];
+    let harmless = json!([{"op": "change_client", "client_id": id, "client": {"scope": "a"}}]);
+    for operations in &giving {
+        let error = draft.execute(request(operations), by(), &writer).await.unwrap_err();
+        assert!(is_refused(&error), "{error:?}");
+        let own = draft.execute(request(&harmless), by(), &writer).await.unwrap();
+        let error = edit.execute(&own.id, request(operations), None, &writer).await.unwrap_err();
+        assert!(is_refused(&error), "{error:?}");
+        let others = stage.draft(operations.clone()).await.unwrap();
+        let error = commit.execute(&others.id, None, by(), &writer).await.unwrap_err();
+        assert!(is_refused(&error), "{error:?}");
+    }
+    assert!(stage.works(&(id.clone(), secret)).await);
+    let given = stage.change(giving[1].clone()).await.set;
+    let error = roll_back.execute(&given.id, by(), &writer).await.unwrap_err();
+    assert!(is_refused(&error), "{error:?}");
+    for operation in [
+        of("disable_client", &id),
+        of("delete_client", &id),
+        json!({"op": "change_client", "client_id": id, "client": {"scope": "a"}}),
+    ] {
+        let before = stage.stored(&id).await;
+        let others = stage.draft(json!([operation])).await.unwrap();
+        let error = commit.execute(&others.id, None, by(), &writer).await.unwrap_err();
+        assert!(is_refused(&error), "{error:?}");
+        assert_eq!(stage.stored(&id).await, before);
+    }
+    let both = Mandate::Scope("clients:write keys:write".parse().unwrap());
+    roll_back.execute(&given.id, by(), &both).await.unwrap();
+    assert_eq!(stage.stored(&id).await.unwrap().scope.to_string(), "a b");
+}
+
+#[tokio::test]
+async fn t47_a_change_set_takes_a_registration_token_away_for_good() {
+    for operation in ["disable_client", "enable_client", "change_client", "replace_client", "scope"]
+    {
+        let stage = Stage::new();
+        let (id, _) = stage.client().await;
+        let mut client = stage.stored(&id).await.unwrap();
+        let before = client.revision;
+        client.settings.registration_token = Some(TokenDigest([7; 32]));
+        client.revision = before.next();
+        if operation == "enable_client" {
+            // As an earlier release left it.
+            client.state = ClientState::Trash;
+        }
+        stage.clients().update(&client, before).await.unwrap();
+        let members = match operation {
+            "scope" => json!({"scope": "clients:read"}),
+            "replace_client" => json!({"client_name": "b", "self_managed": false}),
+            _ => json!({"self_managed": false}),
+        };
+        let change = match operation {
+            "disable_client" | "enable_client" => of(operation, &id),
+            "scope" => json!({"op": "change_client", "client_id": id, "client": members}),
+            _ => json!({"op": operation, "client_id": id, "client": members}),
+        };
+
+        let committed = stage.change(json!([change])).await.set;
+        assert_eq!(stage.stored(&id).await.unwrap().settings.registration_token, None);
+        stage.roll_back(&committed).await.unwrap();
+
+        let now = stage.stored(&id).await.unwrap();
+        assert_eq!((now.state, &now.scope), (client.state, &client.scope), "{operation}");
+        assert_eq!(now.settings.registration_token, None, "{operation}");
+    }
 }
 
 /// A file that says who a client is says nothing of the token it manages itself with.

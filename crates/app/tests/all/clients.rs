@@ -1,6 +1,7 @@
 //! Clients are changed by operators.
 
 use app::{ClientChanges, UpdateClientError};
+use domain::management::Mandate;
 use domain::port::{ClientRepository as _, CredentialRepository as _};
 use domain::{Client, ClientId, ClientState, Revision};
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ async fn change(
 ) -> Result<Client, UpdateClientError> {
     let object = patch.as_object().unwrap().clone();
     let changes = ClientChanges::parse(object, &rules())?;
-    house.update_client().execute(id, changes, expected).await
+    house.update_client().execute(id, changes, expected, &Mandate::Unlimited).await
 }
 
 #[tokio::test]
@@ -85,12 +86,18 @@ async fn disabling_is_idempotent_and_survives_a_tie() {
     let house = House::new();
     let id: ClientId = house.client(json!({})).await.0.parse().unwrap();
 
-    let once = house.change_state().execute(&id, ClientState::Trash).await.unwrap();
-    let twice = house.change_state().execute(&id, ClientState::Trash).await.unwrap();
+    let once =
+        house.change_state().execute(&id, ClientState::Trash, &Mandate::Unlimited).await.unwrap();
+    let twice =
+        house.change_state().execute(&id, ClientState::Trash, &Mandate::Unlimited).await.unwrap();
 
     assert_eq!((once.revision, twice.revision), (Revision(2), Revision(2)));
     let nobody = "nobody".parse().unwrap();
-    let unknown = house.change_state().execute(&nobody, ClientState::Trash).await.unwrap_err();
+    let unknown = house
+        .change_state()
+        .execute(&nobody, ClientState::Trash, &Mandate::Unlimited)
+        .await
+        .unwrap_err();
     assert_eq!(kind(&unknown), "Unknown");
 }
 
@@ -100,13 +107,16 @@ async fn a_deletion_that_failed_halfway_is_finished_by_the_next_try() {
     let id: ClientId = house.client(json!({})).await.0.parse().unwrap();
 
     house.credentials.go_out();
-    assert!(house.delete_client().execute(&id).await.is_err());
+    assert!(house.delete_client().execute(&id, &Mandate::Unlimited).await.is_err());
     assert!(house.clients.find(&id).await.unwrap().is_some());
     house.credentials.come_back();
 
-    house.delete_client().execute(&id).await.unwrap();
+    house.delete_client().execute(&id, &Mandate::Unlimited).await.unwrap();
     assert!(house.clients.find(&id).await.unwrap().is_none());
-    assert_eq!(kind(&house.delete_client().execute(&id).await.unwrap_err()), "Unknown");
+    assert_eq!(
+        kind(&house.delete_client().execute(&id, &Mandate::Unlimited).await.unwrap_err()),
+        "Unknown"
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Reference tokens, and who may ask what a token says.
 
 use app::{Introspection, IssueTokenRequest, IssuedToken};
+use domain::management::Mandate;
 use domain::port::ClientRepository as _;
 use domain::{
     AccessToken, ClientState, GrantRequest, ReferenceStyle, SigningAlgorithm, TokenFormat,
@@ -94,7 +95,11 @@ async fn t34_a_disabled_client_loses_its_reference_tokens() {
     let issued = reference(&house, &id, &secret, ReferenceStyle::Uuid).await;
     assert!(is_active(&ask(&house, &server, &server_secret, issued.token.as_str()).await));
 
-    house.change_state().execute(&id.parse().unwrap(), ClientState::Trash).await.unwrap();
+    house
+        .change_state()
+        .execute(&id.parse().unwrap(), ClientState::Trash, &Mandate::Unlimited)
+        .await
+        .unwrap();
 
     assert!(!is_active(&ask(&house, &server, &server_secret, issued.token.as_str()).await));
 }

@@ -21,6 +21,7 @@ mod introspection;
 mod key_schedule;
 mod keys;
 mod management;
+mod mandates;
 mod migration;
 mod registration;
 mod secrets;

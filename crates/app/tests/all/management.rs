@@ -4,20 +4,22 @@ use std::sync::Arc;
 
 use adapter_memory::testing::PlainDigester;
 use app::{
-    AuthorizeManagement, AuthorizeManagementError, ClaimBootstrapToken, ManagementAuthentication,
-    ReplaceBootstrapToken,
+    AuthorizeManagement, AuthorizeManagementError, ClaimBootstrapToken, ClientChanges,
+    ManagementAuthentication, ReplaceBootstrapToken,
 };
 use domain::GrantRequest;
 use domain::management::ManagementRight::{ReadClients, WriteClients};
+use domain::management::Mandate;
 use domain::port::TokenDigester as _;
 use serde_json::json;
 
-use crate::support::{House, with_secret};
+use crate::support::{House, rules, with_secret};
 
 fn authorize(house: &House, authentication: ManagementAuthentication) -> AuthorizeManagement {
     AuthorizeManagement {
         authentication,
         token_info: house.token_info(),
+        clients: house.clients.clone(),
         digester: Arc::new(PlainDigester),
     }
 }
@@ -70,6 +72,33 @@ async fn a_token_of_ours_allows_what_its_scope_says() {
         let error = authorize.execute(Some(token.as_str()), right).await.unwrap_err();
         assert!(matches!(error, AuthorizeManagementError::ScopeMissing(it) if it == right));
     }
+}
+
+/// A token may live for a week, and an operator who takes a right away does not wait for that.
+#[tokio::test]
+async fn t47_a_right_that_was_taken_from_a_client_is_gone_from_its_tokens() {
+    let house = House::new();
+    let (id, secret) = house.client(json!({"scope": "clients:read clients:write"})).await;
+    let scope = "clients:read clients:write".parse().ok();
+    let grant = GrantRequest { scope, ..GrantRequest::default() };
+    let token = house.issue(with_secret(&id, &secret), grant).await.unwrap().token;
+    let authorize = by_bootstrap(&house);
+    let ask = async |right| authorize.execute(Some(token.as_str()), right).await;
+    assert_eq!(
+        ask(WriteClients).await.unwrap().mandate(),
+        Mandate::Scope("clients:read clients:write".parse().unwrap())
+    );
+
+    let less = json!({"scope": "clients:read"}).as_object().unwrap().clone();
+    let changes = ClientChanges::parse(less, &rules()).unwrap();
+    let update = house.update_client();
+    update.execute(&id.parse().unwrap(), changes, None, &Mandate::Unlimited).await.unwrap();
+
+    let refused = ask(WriteClients).await.unwrap_err();
+    assert!(matches!(refused, AuthorizeManagementError::ScopeMissing(WriteClients)));
+    let left = ask(ReadClients).await.unwrap();
+    assert_eq!(left.mandate(), Mandate::Scope("clients:read".parse().unwrap()));
+    assert_eq!(left.author().unwrap().as_str(), format!("client {id}"));
 }
 
 #[tokio::test]

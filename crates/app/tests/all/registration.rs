@@ -6,6 +6,7 @@ use adapter_memory::testing::{PlainDigester, PlainHasher, PlainMacs, PlainSigner
 use adapter_memory::{MemoryClients, MemoryCredentials};
 use app::{Authority, RegisterClient, RegisterClientError};
 use async_trait::async_trait;
+use domain::management::Mandate;
 use domain::port::{
     ClientRepository, Clock as _, CredentialRepository as _, InsertClientError, UpdateClientError,
 };
@@ -211,7 +212,7 @@ async fn nothing_half_made_stays_behind() {
         let metadata = json!({"client_name": "A"}).as_object().unwrap().clone();
         let new = app::NewClient::parse(metadata, Authority::Public, &rules()).unwrap();
 
-        let error = register.execute(new).await.unwrap_err();
+        let error = register.execute(new, &Mandate::Unlimited).await.unwrap_err();
 
         let expected = if is_taken { "Duplicate" } else { "Fault" };
         assert!(kind(&error).starts_with(expected), "{error:?}");
@@ -315,7 +316,7 @@ async fn a_store_without_room_for_a_jwks_uri_is_told_by_that_name() {
     let object = metadata.as_object().unwrap().clone();
     let new = app::NewClient::parse(object, Authority::Public, &rules()).unwrap();
 
-    let refused = register.execute(new).await.unwrap_err();
+    let refused = register.execute(new, &Mandate::Unlimited).await.unwrap_err();
 
     assert_eq!(invalid(refused), "jwks_uri: is not kept by the store of clients: leave it out");
 }

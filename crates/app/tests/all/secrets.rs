@@ -10,6 +10,7 @@ use app::{
     SurveySecrets,
 };
 use async_trait::async_trait;
+use domain::management::Mandate;
 use domain::port::{Clock as _, CredentialRepository};
 use domain::{
     ClientId, ClientState, Credential, EndingSecret, Fault, MAX_SECRETS_PER_CLIENT, SecretHash,
@@ -27,8 +28,10 @@ async fn a_rotation_lets_old_and_new_overlap() {
     let client: ClientId = id.parse().unwrap();
     let rotate = RotateSecret { add_secret: house.add_secret() };
 
-    let new =
-        rotate.execute(&client, AddSecretRequest::default(), Duration::from_mins(1)).await.unwrap();
+    let new = rotate
+        .execute(&client, AddSecretRequest::default(), Duration::from_mins(1), &Mandate::Unlimited)
+        .await
+        .unwrap();
 
     house.clock.advance(Duration::from_secs(59));
     assert!(house.issue_for(&id, &old).await.is_ok());
@@ -44,12 +47,13 @@ async fn a_revoked_secret_is_worth_nothing_at_once() {
     let (id, secret) = house.client(json!({})).await;
     let client: ClientId = id.parse().unwrap();
     let own = house.credentials.list(&client).await.unwrap().remove(0);
-    let revoke = RevokeSecret { credentials: house.credentials.clone() };
+    let revoke =
+        RevokeSecret { clients: house.clients.clone(), credentials: house.credentials.clone() };
 
-    assert!(revoke.execute(&client, &own.id).await.unwrap());
+    assert!(revoke.execute(&client, &own.id, &Mandate::Unlimited).await.unwrap());
 
     assert!(house.issue_for(&id, &secret).await.is_err());
-    assert!(!revoke.execute(&client, &own.id).await.unwrap());
+    assert!(!revoke.execute(&client, &own.id, &Mandate::Unlimited).await.unwrap());
 }
 
 #[tokio::test]
@@ -61,16 +65,21 @@ async fn there_is_room_for_a_few_and_expired_ones_make_room() {
         ..AddSecretRequest::default()
     };
     for _ in 1..MAX_SECRETS_PER_CLIENT {
-        house.add_secret().execute(&client, soon.clone()).await.unwrap();
+        house.add_secret().execute(&client, soon.clone(), &Mandate::Unlimited).await.unwrap();
     }
 
-    let full = house.add_secret().execute(&client, AddSecretRequest::default()).await;
+    let full =
+        house.add_secret().execute(&client, AddSecretRequest::default(), &Mandate::Unlimited).await;
     assert!(matches!(full.unwrap_err(), AddSecretError::TooMany));
 
     house.clock.advance(Duration::from_secs(1));
-    let late = house.add_secret().execute(&client, soon).await.unwrap_err();
+    let late = house.add_secret().execute(&client, soon, &Mandate::Unlimited).await.unwrap_err();
     assert!(matches!(late, AddSecretError::AlreadyExpired));
-    house.add_secret().execute(&client, AddSecretRequest::default()).await.unwrap();
+    house
+        .add_secret()
+        .execute(&client, AddSecretRequest::default(), &Mandate::Unlimited)
+        .await
+        .unwrap();
     assert_eq!(house.credentials.list(&client).await.unwrap().len(), 2);
 }
 
@@ -148,7 +157,9 @@ async fn however_many_ask_at_once_there_is_room_for_a_few() {
     let mut crowd = JoinSet::new();
     for _ in 0..20 {
         let (add, client) = (add.clone(), client.clone());
-        crowd.spawn(async move { add.execute(&client, AddSecretRequest::default()).await });
+        crowd.spawn(async move {
+            add.execute(&client, AddSecretRequest::default(), &Mandate::Unlimited).await
+        });
     }
 
     let (made, refused): (Vec<_>, Vec<_>) =
@@ -169,7 +180,8 @@ async fn a_client_with_keys_gets_no_secret() {
     let house = House::new();
     let client = house.key_client(json!({})).await.parse().unwrap();
 
-    let refused = house.add_secret().execute(&client, AddSecretRequest::default()).await;
+    let refused =
+        house.add_secret().execute(&client, AddSecretRequest::default(), &Mandate::Unlimited).await;
 
     assert!(matches!(refused.unwrap_err(), AddSecretError::UsesKeys));
 }
@@ -233,11 +245,15 @@ async fn nobody_is_warned_of_what_locks_nobody_out() {
         ending_after(&house, 1).await,
         ending_after(&house, 1).await,
     ];
-    house.add_secret().execute(&rotated, AddSecretRequest::default()).await.unwrap();
+    house
+        .add_secret()
+        .execute(&rotated, AddSecretRequest::default(), &Mandate::Unlimited)
+        .await
+        .unwrap();
     let soon = AddSecretRequest { expires_at: Some(soon), ..AddSecretRequest::default() };
-    house.add_secret().execute(&brief, soon).await.unwrap();
-    house.change_state().execute(&disabled, ClientState::Trash).await.unwrap();
-    house.delete_client().execute(&deleted).await.unwrap();
+    house.add_secret().execute(&brief, soon, &Mandate::Unlimited).await.unwrap();
+    house.change_state().execute(&disabled, ClientState::Trash, &Mandate::Unlimited).await.unwrap();
+    house.delete_client().execute(&deleted, &Mandate::Unlimited).await.unwrap();
 
     let found = survey(&house).execute().await.unwrap();
 

@@ -19,6 +19,7 @@ use app::{
     PresentedCredentials, PresentedSecret, RegisterClient, RegisterClientError, RegisteredClient,
     RegistrationRules, RevokeToken, TokenInfo, UndoRegistrations, Unfinished, UpdateClient,
 };
+use domain::management::Mandate;
 use domain::port::{Clock as _, LastUse};
 use domain::{
     AssertionPolicy, AuthenticationMethod, CatalogueMode, ClaimsShape, ClientSecret,
@@ -282,7 +283,7 @@ impl House {
     ) -> Result<RegisteredClient, RegisterClientError> {
         let object = metadata.as_object().unwrap().clone();
         let new = NewClient::parse(object, authority, &rules())?;
-        self.register_client().execute(new).await
+        self.register_client().execute(new, &Mandate::Unlimited).await
     }
 
     /// A client with a secret, made by an operator.

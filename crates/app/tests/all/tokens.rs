@@ -9,6 +9,7 @@ use async_trait::async_trait;
 
 use app::{AuthenticateClientError, IssueTokenError, RevokeTokenError, TokenInfo, TokenInfoError};
 use domain::access_token::InactiveToken;
+use domain::management::Mandate;
 use domain::port::{Clock as _, SecretHasher, Verdict};
 use domain::{ClientSecret, ClientState, Fault, GrantRefusal, GrantRequest, SecretHash};
 use serde_json::{Value, json};
@@ -162,9 +163,13 @@ async fn t34_disabling_and_deleting_a_client_ends_its_tokens_for_good() {
         let client = id.parse().unwrap();
 
         if is_deleted {
-            house.delete_client().execute(&client).await.unwrap();
+            house.delete_client().execute(&client, &Mandate::Unlimited).await.unwrap();
         } else {
-            house.change_state().execute(&client, ClientState::Trash).await.unwrap();
+            house
+                .change_state()
+                .execute(&client, ClientState::Trash, &Mandate::Unlimited)
+                .await
+                .unwrap();
         }
 
         let error = house.token_info().execute(token.as_str()).await.unwrap_err();
@@ -172,7 +177,11 @@ async fn t34_disabling_and_deleting_a_client_ends_its_tokens_for_good() {
         assert!(house.issue_for(&id, &secret).await.is_err());
         if !is_deleted {
             house.clock.advance(Duration::from_secs(1));
-            house.change_state().execute(&client, ClientState::Public).await.unwrap();
+            house
+                .change_state()
+                .execute(&client, ClientState::Public, &Mandate::Unlimited)
+                .await
+                .unwrap();
             assert!(house.token_info().execute(token.as_str()).await.is_err(), "for good");
             house.clock.advance(Duration::from_secs(1));
             let fresh = house.issue_for(&id, &secret).await.unwrap().token;
@@ -231,15 +240,23 @@ async fn t34_tokens_that_a_node_issues_before_it_hears_of_the_deletion_are_revok
 
     for is_deleted in [false, true] {
         if is_deleted {
-            house.delete_client().execute(&client).await.unwrap();
+            house.delete_client().execute(&client, &Mandate::Unlimited).await.unwrap();
         } else {
-            house.change_state().execute(&client, ClientState::Trash).await.unwrap();
+            house
+                .change_state()
+                .execute(&client, ClientState::Trash, &Mandate::Unlimited)
+                .await
+                .unwrap();
         }
         house.clock.advance(Duration::from_secs(2));
         let late = ask().await.unwrap().token;
         if !is_deleted {
             house.clock.advance(Duration::from_secs(1));
-            house.change_state().execute(&client, ClientState::Public).await.unwrap();
+            house
+                .change_state()
+                .execute(&client, ClientState::Public, &Mandate::Unlimited)
+                .await
+                .unwrap();
         }
         let error = house.token_info().execute(late.as_str()).await.unwrap_err();
         assert_eq!(inactive(error), InactiveToken::Revoked, "deleted: {is_deleted}");

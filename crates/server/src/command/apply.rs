@@ -11,6 +11,7 @@ use app::{
 };
 use clap::Args;
 use domain::change_set::Operation;
+use domain::management::Mandate;
 use domain::{Author, ChangeNote, ClientId, ClientSecret};
 use serde_json::{Value, json};
 
@@ -106,7 +107,7 @@ async fn apply(
         && let Err(error) = write_secrets(file, &committed.secrets)
     {
         let roll_back = RollBackChanges { staging };
-        let taken_back = roll_back.execute(&committed.set.id, author()?).await;
+        let taken_back = roll_back.execute(&committed.set.id, author()?, &Mandate::Unlimited).await;
         let what = match taken_back {
             Ok(_) => "everything was rolled back".to_owned(),
             Err(error) => format!("rolling back failed: {error}"),
@@ -128,9 +129,10 @@ async fn commit(
     let by: Author = author().map_err(|error| domain::Fault::corrupt(error.to_string()))?;
     let operations = operations.iter().map(Operation::to_json).collect();
     let draft = DraftChanges { staging: staging.clone() };
-    let set = draft.execute(DraftRequest { note, operations }, by.clone()).await?;
+    let set =
+        draft.execute(DraftRequest { note, operations }, by.clone(), &Mandate::Unlimited).await?;
     let commit = CommitChanges { staging: staging.clone() };
-    let outcome = commit.execute(&set.id, None, by).await;
+    let outcome = commit.execute(&set.id, None, by, &Mandate::Unlimited).await;
     if let Err(error) = &outcome
         && !matches!(error, ChangesError::Fault(_))
     {
@@ -181,6 +183,7 @@ fn too_late(error: ChangesError) -> CommandError {
         }
         ChangesError::Unknown
         | ChangesError::WrongState { .. }
+        | ChangesError::Exceeded(..)
         | ChangesError::Impossible(_)
         | ChangesError::Fault(_) => refused(error),
     }

@@ -3,6 +3,7 @@
 use app::{ListChanges, ReviewChanges, RollBackChanges, Staging};
 use clap::Subcommand;
 use domain::change_set::{ChangeSetSummary, Transition};
+use domain::management::Mandate;
 use domain::port::ChangeSetQuery;
 use domain::{Author, ChangeNote, ChangeSetId};
 use serde_json::{Value, json};
@@ -75,7 +76,9 @@ async fn carry_out(
             output.print(&change_document::review(&reviewed), &lines);
         }
         Changes::RollBack { change_set } => {
-            let set = RollBackChanges { staging }.execute(&id(&change_set)?, author()?).await;
+            let set = RollBackChanges { staging }
+                .execute(&id(&change_set)?, author()?, &Mandate::Unlimited)
+                .await;
             let set = set.map_err(refused)?;
             output.print(&change_document::change_set(&set), &[line(&set.summary())]);
         }

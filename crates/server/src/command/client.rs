@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use app::{AddSecretRequest, Authority, NewClient};
 use clap::{Args, Subcommand};
+use domain::management::Mandate;
 use domain::port::ClientQuery;
 use domain::{ClientId, ClientState};
 use serde_json::{Map, Value, json};
@@ -138,7 +139,7 @@ async fn carry_out(
         Client::Enable { client } => change(&client, ClientState::Public, commands, output).await,
         Client::Delete { client } => {
             let id = id(&client)?;
-            commands.delete_client.execute(&id).await.map_err(refused)?;
+            commands.delete_client.execute(&id, &Mandate::Unlimited).await.map_err(refused)?;
             output.print(&json!({"client_id": client}), &[format!("{client} is deleted")]);
             Ok(())
         }
@@ -184,7 +185,7 @@ async fn create(it: Create, commands: &Commands, output: &Output) -> Result<(), 
     let new = NewClient::parse(object, Authority::Management, &commands.rules).map_err(refused)?;
     // What is registered may decide what can be given to it.
     commands.edit_catalogue.refresh().execute().await?;
-    let made = commands.register_client.execute(new).await.map_err(refused)?;
+    let made = commands.register_client.execute(new, &Mandate::Unlimited).await.map_err(refused)?;
     let mut document = json!({"client_id": made.client.id.as_str()});
     let mut lines = vec![format!("client_id      {}", made.client.id)];
     if let Some(secret) = &made.secret {
@@ -235,7 +236,11 @@ async fn change(
     commands: &Commands,
     output: &Output,
 ) -> Result<(), CommandError> {
-    let client = commands.change_state.execute(&id(raw)?, state).await.map_err(refused)?;
+    let client = commands
+        .change_state
+        .execute(&id(raw)?, state, &Mandate::Unlimited)
+        .await
+        .map_err(refused)?;
     let line = format!("{} is {}", client.id, client.state.name());
     output.print(&client_document::client(&client), &[line]);
     Ok(())
@@ -270,7 +275,11 @@ async fn rotate(
     let end = |seconds| commands.clock.now().after(Duration::from_secs(seconds));
     let request = AddSecretRequest { name, expires_at: it.expires_in.map(end) };
     let overlap = Duration::from_secs(it.overlap);
-    let added = commands.rotate_secret.execute(&id, request, overlap).await.map_err(refused)?;
+    let added = commands
+        .rotate_secret
+        .execute(&id, request, overlap, &Mandate::Unlimited)
+        .await
+        .map_err(refused)?;
     let (secret_id, secret) = (&added.credential.id, added.secret.expose());
     output.print(
         &json!({

@@ -5,6 +5,7 @@ use std::time::Duration;
 use actix_web::rt;
 use app::RegisteredClient;
 use domain::Fault;
+use domain::management::Mandate;
 use tokio::sync::oneshot;
 
 use super::error::ApiError;
@@ -34,10 +35,11 @@ pub(super) async fn to_the_end<T: 'static, E: Into<ApiError> + 'static>(
 pub(super) async fn registration(
     api: &Api,
     new: app::NewClient,
+    mandate: Mandate,
 ) -> Result<RegisteredClient, ApiError> {
     let (register, undo) = (api.register_client.clone(), api.register_client.clone());
     let taking_back = |made: RegisteredClient| async move { undo.undo(&made.client).await };
-    or_back(async move { register.execute(new).await }, taking_back).await
+    or_back(async move { register.execute(new, &mandate).await }, taking_back).await
 }
 
 /// As [`registration`], for a client that manages itself.

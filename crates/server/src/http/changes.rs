@@ -13,12 +13,13 @@ use app::{
     Staging,
 };
 use domain::change_set::{ChangeSet, ChangeSetState, Transition};
+use domain::management::Mandate;
 use domain::port::ChangeSetQuery;
 use domain::{Author, ChangeSetId, Client, ClientId, ClientSecret, JsonObject};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::clients::{expected_revisions, guard, revisions_seen};
+use super::clients::{expected_revisions, guard, mandate, revisions_seen};
 use super::error::{ApiError, ErrorCode};
 use super::{Api, body, carried, resource};
 use crate::change_document;
@@ -129,8 +130,8 @@ async fn create(
 ) -> Result<HttpResponse, ApiError> {
     let draft = changes(&api)?.draft.clone();
     let drafted = draft_request(body::large_json(request.headers(), payload).await?)?;
-    let author = author(&request)?;
-    let work = async move { draft.execute(drafted, author).await };
+    let (author, mandate) = (author(&request)?, mandate(&request));
+    let work = async move { draft.execute(drafted, author, &mandate).await };
     let set = carried::to_the_end(work).await?;
     let place = format!("{}/{}", request.path(), set.id);
     Ok(shown(HttpResponse::Created().insert_header((LOCATION, place)), &set))
@@ -184,7 +185,8 @@ async fn put(
     let edited = draft_request(body::large_json(request.headers(), payload).await?)?;
     let id = path_value(&path)?;
     let expected = expected_revisions(request.headers())?;
-    let work = async move { edit.execute(&id, edited, expected.as_deref()).await };
+    let mandate = mandate(&request);
+    let work = async move { edit.execute(&id, edited, expected.as_deref(), &mandate).await };
     let set = carried::to_the_end(work).await?;
     Ok(shown(&mut HttpResponse::Ok(), &set))
 }
@@ -218,16 +220,16 @@ async fn commit(
     let Changes { commit, roll_back, .. } = changes(&api)?.clone();
     let id = path_value(&path)?;
     let expected = revisions_seen(request.headers());
-    let by = author(&request)?;
+    let (by, mandate) = (author(&request)?, mandate(&request));
     let taker = by.clone();
-    let work = async move { commit.execute(&id, expected.as_deref(), by).await };
+    let work = async move { commit.execute(&id, expected.as_deref(), by, &mandate).await };
     // Secrets that nobody got to know would leave clients that nobody can use.
     let taking_back = |unheard: CommittedChanges| async move {
         let id = unheard.set.id.clone();
         if unheard.secrets.is_empty() {
             return;
         }
-        match roll_back.execute(&id, taker).await {
+        match roll_back.execute(&id, taker, &Mandate::Unlimited).await {
             Ok(_) => tracing::warn!(set = id.as_str(), "rolled back: nobody heard its secrets"),
             Err(error) => tracing::warn!(
                 set = id.as_str(),
@@ -257,8 +259,8 @@ async fn roll_back(
 ) -> Result<HttpResponse, ApiError> {
     let roll_back = changes(&api)?.roll_back.clone();
     let id = path_value(&path)?;
-    let by = author(&request)?;
-    let work = async move { roll_back.execute(&id, by).await };
+    let (by, mandate) = (author(&request)?, mandate(&request));
+    let work = async move { roll_back.execute(&id, by, &mandate).await };
     let set = carried::long_or_back(work, |_| std::future::ready(())).await?;
     until_tokens_are_good(&api, &set).await;
     Ok(shown(&mut HttpResponse::Ok(), &set))
@@ -305,6 +307,9 @@ impl From<ChangesError> for ApiError {
                 let problems = problems.iter().map(change_document::problem).collect();
                 Self::with_text(ErrorCode::InvalidClientMetadata, &text)
                     .with_member("problems", problems)
+            }
+            ChangesError::Exceeded(client, exceeded) => {
+                Self::from(exceeded).with_member("clients", Value::from(vec![client.as_str()]))
             }
             ChangesError::Impossible(_) => Self::with_text(ErrorCode::NotSupported, &text),
             ChangesError::Fault(fault) => fault.into(),

@@ -10,9 +10,9 @@ use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderMap, IF_MATCH};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use app::{Authority, ClientChanges, Manager, NewClient};
-use domain::management::ManagementRight;
+use domain::management::{ManagementRight, Mandate};
 use domain::port::ClientQuery;
-use domain::{Client, ClientId, ClientState, Revision};
+use domain::{Client, ClientId, ClientState, Revision, Scope};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -96,6 +96,13 @@ pub(crate) async fn authorized(
     Ok(api.authorize_management.execute(token, right).await?)
 }
 
+/// What the caller may do to clients, as the guard found out. A request that did not come through it
+/// may do nothing that needs a mandate.
+pub(super) fn mandate(request: &HttpRequest) -> Mandate {
+    let extensions = request.extensions();
+    extensions.get::<Manager>().map_or_else(|| Mandate::Scope(Scope::default()), Manager::mandate)
+}
+
 /// Reads an id from the path, which is decoded already; one that no client can have is an unknown
 /// one.
 pub(crate) fn path_value<T: FromStr>(raw: &str) -> Result<T, ApiError> {
@@ -113,7 +120,7 @@ async fn create(
 ) -> Result<HttpResponse, ApiError> {
     let object = body::json(request.headers(), payload).await?;
     let new = NewClient::parse(object, Authority::Management, &api.rules)?;
-    let registered = carried::registration(&api, new).await?;
+    let registered = carried::registration(&api, new, mandate(&request)).await?;
     Ok(register::created(&registered))
 }
 
@@ -169,18 +176,28 @@ async fn patch(
     let expected = expected_revisions(request.headers())?;
     let changes = ClientChanges::parse(object, &api.rules)?;
     let update_client = api.update_client.clone();
-    let work = async move { update_client.execute(&id, changes, expected.as_deref()).await };
+    let mandate = mandate(&request);
+    let work =
+        async move { update_client.execute(&id, changes, expected.as_deref(), &mandate).await };
     Ok(shown(&carried::to_the_end(work).await?))
 }
 
-async fn disable(path: web::Path<String>, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+async fn disable(
+    request: HttpRequest,
+    path: web::Path<String>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, ApiError> {
     let id: ClientId = path_value(&path)?;
-    Ok(shown(&change_state(&api, id, ClientState::Trash).await?))
+    Ok(shown(&change_state(&request, &api, id, ClientState::Trash).await?))
 }
 
-async fn enable(path: web::Path<String>, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+async fn enable(
+    request: HttpRequest,
+    path: web::Path<String>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, ApiError> {
     let id: ClientId = path_value(&path)?;
-    let client = change_state(&api, id, ClientState::Public).await?;
+    let client = change_state(&request, &api, id, ClientState::Public).await?;
     // Tokens count whole seconds, and those of this one are revoked: whoever is told that the
     // client is enabled gets tokens that are good.
     let into_second = Duration::from_millis(api.clock.now().as_unix_millis() % 1_000);
@@ -188,15 +205,24 @@ async fn enable(path: web::Path<String>, api: web::Data<Api>) -> Result<HttpResp
     Ok(shown(&client))
 }
 
-async fn change_state(api: &Api, id: ClientId, state: ClientState) -> Result<Client, ApiError> {
-    let change_state = api.change_state.clone();
-    carried::to_the_end(async move { change_state.execute(&id, state).await }).await
+async fn change_state(
+    request: &HttpRequest,
+    api: &Api,
+    id: ClientId,
+    state: ClientState,
+) -> Result<Client, ApiError> {
+    let (change_state, mandate) = (api.change_state.clone(), mandate(request));
+    carried::to_the_end(async move { change_state.execute(&id, state, &mandate).await }).await
 }
 
-async fn delete(path: web::Path<String>, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+async fn delete(
+    request: HttpRequest,
+    path: web::Path<String>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, ApiError> {
     let id: ClientId = path_value(&path)?;
-    let delete_client = api.delete_client.clone();
-    carried::to_the_end(async move { delete_client.execute(&id).await }).await?;
+    let (delete_client, mandate) = (api.delete_client.clone(), mandate(&request));
+    carried::to_the_end(async move { delete_client.execute(&id, &mandate).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -10,9 +10,10 @@ use actix_web::{HttpResponse, ResponseError};
 use app::{
     AddSecretError, AuthenticateClientError, AuthorizeManagementError, ChangeStateError,
     DeleteClientError, EditCatalogueError, IntrospectTokenError, InvalidMetadata, IssueTokenError,
-    PreviewTokenError, RegisterClientError, RevokeTokenError, TokenInfoError, UpdateClientError,
+    PreviewTokenError, RegisterClientError, RevokeSecretError, RevokeTokenError, TokenInfoError,
+    UpdateClientError,
 };
-use domain::management::ManagementRight;
+use domain::management::{ManagementRight, MandateExceeded};
 use domain::{Fault, FaultKind, GrantRefusal, InvalidCatalogue, JsonObject};
 use serde::Serialize;
 
@@ -383,6 +384,7 @@ impl From<RegisterClientError> for ApiError {
                 fault: Some(fault),
                 ..Self::new(ErrorCode::BadGateway, "the store of clients refused the client")
             },
+            RegisterClientError::Exceeded(exceeded) => exceeded.into(),
             RegisterClientError::Fault(fault) => fault.into(),
         }
     }
@@ -419,6 +421,7 @@ impl From<UpdateClientError> for ApiError {
                 ErrorCode::PreconditionFailed,
                 "the client was changed meanwhile: read it again, and send its new ETag",
             ),
+            UpdateClientError::Exceeded(exceeded) => exceeded.into(),
             UpdateClientError::Fault(fault) => fault.into(),
         }
     }
@@ -431,6 +434,7 @@ impl From<ChangeStateError> for ApiError {
             ChangeStateError::Conflict => {
                 Self::new(ErrorCode::Conflict, "the client is being changed by others: try again")
             }
+            ChangeStateError::Exceeded(exceeded) => exceeded.into(),
             ChangeStateError::Fault(fault) => fault.into(),
         }
     }
@@ -440,7 +444,24 @@ impl From<DeleteClientError> for ApiError {
     fn from(error: DeleteClientError) -> Self {
         match error {
             DeleteClientError::Unknown => unknown_client(),
+            DeleteClientError::Exceeded(exceeded) => exceeded.into(),
             DeleteClientError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<MandateExceeded> for ApiError {
+    fn from(exceeded: MandateExceeded) -> Self {
+        let MandateExceeded(right) = exceeded;
+        Self::with_text(ErrorCode::InsufficientScope(right), &exceeded.to_string())
+    }
+}
+
+impl From<RevokeSecretError> for ApiError {
+    fn from(error: RevokeSecretError) -> Self {
+        match error {
+            RevokeSecretError::Exceeded(exceeded) => exceeded.into(),
+            RevokeSecretError::Fault(fault) => fault.into(),
         }
     }
 }
@@ -456,6 +477,7 @@ impl From<AddSecretError> for ApiError {
             AddSecretError::AlreadyExpired => {
                 Self::with_text(ErrorCode::InvalidClientMetadata, &text)
             }
+            AddSecretError::Exceeded(exceeded) => exceeded.into(),
             AddSecretError::Fault(fault) => fault.into(),
         }
     }

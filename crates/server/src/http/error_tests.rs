@@ -124,6 +124,7 @@ fn changes() -> Vec<ChangesError> {
         ChangesError::WrongState { state: "committed", mend: "draft another one" },
         ChangesError::Moved(vec!["a".parse().unwrap(), "b".parse().unwrap()]),
         ChangesError::Invalid(vec![problem("scope"), problem("jwks")]),
+        ChangesError::Exceeded("a".parse().unwrap(), MandateExceeded(ManagementRight::WriteKeys)),
         ChangesError::Impossible("the store cannot do it"),
     ];
     for error in &every {
@@ -133,6 +134,7 @@ fn changes() -> Vec<ChangesError> {
             | ChangesError::WrongState { .. }
             | ChangesError::Moved(_)
             | ChangesError::Invalid(_)
+            | ChangesError::Exceeded(..)
             | ChangesError::Impossible(_)
             | ChangesError::Fault(_) => (),
         }
@@ -177,6 +179,7 @@ fn tells_every_error_as_the_specs_want() {
     table.push(row(ChangeStateError::Unknown));
     table.push(row(ChangeStateError::Conflict));
     table.push(row(DeleteClientError::Unknown));
+    table.push(row(MandateExceeded(ManagementRight::WriteKeys)));
     table.push(row(AddSecretError::Unknown));
     table.push(row(AddSecretError::UsesKeys));
     table.push(row(AddSecretError::TooMany));

@@ -7,7 +7,8 @@ use std::time::Duration;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
 use app::{Authority, NewClient, RegisteredClient, RegistrationRules};
-use domain::JsonObject;
+use domain::management::Mandate;
+use domain::{JsonObject, Scope};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use serde_json::Value;
@@ -31,7 +32,7 @@ pub(crate) async fn post(
     let object = body::json(request.headers(), payload).await?;
     admit(&request, &api.registration)?;
     let new = NewClient::parse(object, Authority::Public, &api.rules)?;
-    let registered = carried::registration(&api, new).await?;
+    let registered = carried::registration(&api, new, nothing()).await?;
     Ok(created(&registered))
 }
 
@@ -48,10 +49,15 @@ pub(crate) async fn standard(
     let new = NewClient::parse(object, Authority::Public, &rules)?;
     let registered = match &api.manage_registration {
         Some(_) => carried::self_managed(&api, new).await?,
-        None => carried::registration(&api, new).await?,
+        None => carried::registration(&api, new, nothing()).await?,
     };
     let body = registration::document(&request, &api, &registered);
     Ok(HttpResponse::Created().insert_header((CACHE_CONTROL, "no-store")).json(body))
+}
+
+/// What the public may do to clients that manage the server.
+fn nothing() -> Mandate {
+    Mandate::Scope(Scope::default())
 }
 
 /// The answer to whoever made a client. It holds the secret, this once.

@@ -5,10 +5,11 @@ use std::time::Duration;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
 use app::{AddSecretError, AddSecretRequest, AddedSecret};
+use domain::management::Mandate;
 use domain::{ClientId, JsonObject, SecretId, SecretName, Timestamp};
 use serde_json::{Value, json};
 
-use super::clients::{path_value, unknown_client};
+use super::clients::{mandate, path_value, unknown_client};
 use super::error::{ApiError, ErrorCode};
 use super::{Api, body, carried};
 use crate::client_document;
@@ -34,8 +35,8 @@ pub(crate) async fn add(
     let object = body::optional_json(request.headers(), payload).await?;
     let id: ClientId = path_value(&path)?;
     let asked = add_secret_request(object, api.clock.now())?;
-    let (add_secret, of) = (api.add_secret.clone(), id.clone());
-    made(&api, id, async move { add_secret.execute(&of, asked).await }).await
+    let (add_secret, of, mandate) = (api.add_secret.clone(), id.clone(), mandate(&request));
+    made(&api, id, async move { add_secret.execute(&of, asked, &mandate).await }).await
 }
 
 /// A new secret, beside which the others are good for `overlap` seconds more: none, unless the
@@ -55,8 +56,9 @@ pub(crate) async fn rotate(
         })?,
     };
     let asked = add_secret_request(object, api.clock.now())?;
-    let (rotate_secret, of) = (api.rotate_secret.clone(), id.clone());
-    made(&api, id, async move { rotate_secret.execute(&of, asked, overlap).await }).await
+    let (rotate_secret, of, mandate) = (api.rotate_secret.clone(), id.clone(), mandate(&request));
+    let work = async move { rotate_secret.execute(&of, asked, overlap, &mandate).await };
+    made(&api, id, work).await
 }
 
 /// The answer of whoever makes a secret. One that nobody got to know is taken back: it would take the
@@ -68,8 +70,9 @@ async fn made(
 ) -> Result<HttpResponse, ApiError> {
     let (revoke_secret, client) = (api.revoke_secret.clone(), id.clone());
     let taking_back = |unheard: AddedSecret| async move {
-        if let Err(fault) = revoke_secret.execute(&client, &unheard.credential.id).await {
-            tracing::warn!(client.id = %client, error = %fault, "a secret that nobody knows stays");
+        let secret = &unheard.credential.id;
+        if let Err(error) = revoke_secret.execute(&client, secret, &Mandate::Unlimited).await {
+            tracing::warn!(client.id = %client, error = %error, "a secret that nobody knows stays");
         }
     };
     let added = carried::or_back(work, taking_back).await?;
@@ -83,14 +86,15 @@ async fn made(
 }
 
 pub(crate) async fn revoke(
+    request: HttpRequest,
     path: web::Path<(String, String)>,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, ApiError> {
     let (client, secret) = path.into_inner();
     let client: ClientId = path_value(&client)?;
     let secret: SecretId = path_value(&secret)?;
-    let revoke_secret = api.revoke_secret.clone();
-    let work = async move { revoke_secret.execute(&client, &secret).await };
+    let (revoke_secret, mandate) = (api.revoke_secret.clone(), mandate(&request));
+    let work = async move { revoke_secret.execute(&client, &secret, &mandate).await };
     if carried::to_the_end(work).await? {
         return Ok(HttpResponse::NoContent().finish());
     }

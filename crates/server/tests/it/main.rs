@@ -28,6 +28,7 @@ mod key_management;
 mod keys;
 mod lifecycle;
 mod management;
+mod mandates;
 mod postgres;
 mod published_keys;
 mod register;

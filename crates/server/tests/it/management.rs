@@ -202,6 +202,7 @@ async fn what_is_created_is_shown() {
       "allowedCustomClaims": [
         "tenant"
       ],
+      "self_managed": false,
       "metadata": {
         "team": {
           "name": "money",
