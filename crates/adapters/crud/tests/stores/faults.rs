@@ -170,7 +170,7 @@ async fn a_service_that_is_not_up_is_unavailable_until_it_is() {
 async fn who_finds_too_many_before_him_is_told_at_once() {
     let (_, service) = collection(everything());
     let options = CrudOptions { max_connections: 2, max_waiting: 2, ..options_for(&service) };
-    let clients = node(&CrudOptions { timeout: Duration::from_millis(600), ..options });
+    let clients = node(&CrudOptions { timeout: Duration::from_secs(10), ..options });
     service.set_mood(Mood::Slow(Duration::from_millis(100)));
 
     let outcomes = join_all((0..10).map(async |_| clients.find(&client_id("a")).await)).await;

@@ -86,7 +86,7 @@ async fn what_can_be_done_without_is_left_out_and_that_is_remembered() {
 #[tokio::test]
 async fn what_the_collection_lacks_is_tried_again_after_a_while() {
     let (_, service) = collection(published());
-    let memory = Duration::from_millis(50);
+    let memory = Duration::from_millis(500);
     let clients = node(&CrudOptions { schema_memory: memory, ..options_for(&service) });
     clients.insert(&registered("a")).await.unwrap();
     service.forget_requests();
