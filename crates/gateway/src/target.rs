@@ -5,6 +5,8 @@
 //! `//admin`, `/%61dmin`, `/admin;x`. So routes are matched on the path as a lenient server would
 //! understand it, and what has no single meaning is refused.
 
+use std::net::Ipv6Addr;
+
 use percent_encoding::percent_decode_str;
 
 /// A path, decoded and split for matching. It is never sent on.
@@ -76,6 +78,21 @@ fn is_well_encoded(path: &[u8]) -> bool {
         rest = rest.get(at + 3..).unwrap_or_default();
     }
     true
+}
+
+/// Whether a text is a host, maybe with a port (RFC 9110 section 7.2), in letters that no server can
+/// read in another way.
+pub(crate) fn is_authority(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[').and_then(|it| it.split_once(']')) {
+        Some((address, rest)) if address.parse::<Ipv6Addr>().is_ok() => ("", rest),
+        Some(_) => return false,
+        None => text.find(':').map_or((text, ""), |at| text.split_at(at)),
+    };
+    let is_name = |it: u8| it.is_ascii_alphanumeric() || b"-._".contains(&it);
+    let is_port = |it: &str| it.len() <= 5 && it.bytes().all(|it| it.is_ascii_digit());
+    host.bytes().all(is_name)
+        && (!host.is_empty() || text.starts_with('['))
+        && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }
 
 /// The host of a request or a route: lower case, without port and final dot.
@@ -156,6 +173,38 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(host(authority), expected, "{authority}");
+        }
+    }
+
+    #[test]
+    fn t46_a_host_is_a_host_and_nothing_that_some_server_takes_for_one() {
+        for authority in [
+            "api.example.com",
+            "API.example.com:8443",
+            "a_b",
+            "127.0.0.1:80",
+            "[::1]:80",
+            "[::1]",
+            "x.",
+        ] {
+            assert!(is_authority(authority), "{authority}");
+        }
+        for authority in [
+            "",
+            ":80",
+            "adm.example.com/",
+            "adm.example.com#",
+            "adm.example.com\\x",
+            "adm.example.com,z",
+            "adm.example.com z",
+            "[adm.example.com]",
+            "adm%2eexample.com",
+            "user@adm.example.com",
+            "adm.example.com:80x",
+            "adm.example.com:80:80",
+            "[::1]x",
+        ] {
+            assert!(!is_authority(authority), "{authority}");
         }
     }
 

@@ -198,6 +198,8 @@ impl Requirement {
 
     fn is_met_by(&self, claims: &Claims) -> bool {
         let values: Vec<&str> = match claims.find(&self.claim) {
+            // RFC 7519 section 4.1.3: a lone audience is one text, spaces and all.
+            Some(Claim::Text(text)) if self.kind == RequirementKind::Audience => vec![text],
             Some(Claim::Text(text)) => text.split_whitespace().collect(),
             Some(Claim::Array(elements)) => elements.iter().filter_map(Claim::as_text).collect(),
             Some(claim @ (Claim::Number(_) | Claim::Boolean(_))) => {
@@ -289,6 +291,20 @@ mod tests {
         assert_eq!(answer("{}"), Ok(()));
         assert_eq!(answer(r#"{"exp":1000}"#), Err(TokenFlaw::Expired));
         assert_eq!(answer(r#"{"iss":"https://other"}"#), Err(TokenFlaw::Issuer));
+    }
+
+    #[test]
+    fn a_lone_audience_is_one_text_with_its_spaces() {
+        let claim = ClaimPath::of_names(["aud"]).unwrap();
+        let requirement = Requirement::new(RequirementKind::Audience, claim, &["me".to_owned()]);
+        let rules =
+            TokenRules { requirements: requirement.into_iter().collect(), ..Default::default() };
+        let judged = |claims: &str| judged(&rules, claims, ClaimsSource::Jwt);
+
+        assert_eq!(judged(r#"{"aud":"me"}"#), Ok(()));
+        assert_eq!(judged(r#"{"aud":["you","me"]}"#), Ok(()));
+        let lacks = Err(TokenFlaw::Lacks(RequirementKind::Audience));
+        assert_eq!(judged(r#"{"aud":"me you"}"#), lacks);
     }
 
     #[test]

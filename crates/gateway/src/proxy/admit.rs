@@ -1,11 +1,14 @@
 //! Whether a request may go on: its form, its route, its policies.
 
+use std::time::Duration;
+
 use app::gateway::GatewayRequest;
 use domain::gateway::{Blame, Denial, Refusal, Verdict};
-use http::{Method, StatusCode, header};
+use http::{Method, StatusCode, Version, header};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
+use tokio::time::timeout;
 
 use super::answer::Answer;
 use super::exchange::Exchange;
@@ -39,9 +42,25 @@ fn authority(request: &RequestHeader) -> Option<&str> {
     let host = match (request.uri.authority(), hosts.next()) {
         (Some(authority), _) => authority.as_str(),
         (None, Some(host)) => host.to_str().ok()?,
-        (None, None) => "",
+        // RFC 9112 section 3.2 demands one; before HTTP/1.1 there was none.
+        (None, None) if request.version == Version::HTTP_11 => return None,
+        (None, None) => return Some(""),
     };
-    hosts.next().is_none().then_some(host)
+    (hosts.next().is_none() && target::is_authority(host)).then_some(host)
+}
+
+/// Whether a request target has one of the forms that a proxy like this one is sent (RFC 9112 section
+/// 3.2): a path, a whole URL, or the asterisk of `OPTIONS`. The library takes anything else for the
+/// path `/`, and sends it on as it came: so it would be judged as one thing and mean another.
+fn has_known_form(request: &RequestHeader) -> bool {
+    let target = request.raw_path();
+    let begins_with = |scheme: &[u8]| {
+        target.get(..scheme.len()).is_some_and(|it| it.eq_ignore_ascii_case(scheme))
+    };
+    target.starts_with(b"/")
+        || begins_with(b"http://")
+        || begins_with(b"https://")
+        || (target == b"*" && request.method == Method::OPTIONS)
 }
 
 /// Decides about a request to a proxy; `None` lets it go on.
@@ -72,7 +91,7 @@ pub(super) async fn admit(
         return Ok(Some(too_large(exchange)));
     }
     let form = if route.chain.wants_form() && has_form(session.req_header()) {
-        read_form(session).await?
+        in_time(exchange.time_left(), read_form(session)).await??
     } else {
         None
     };
@@ -88,8 +107,19 @@ pub(super) async fn admit(
         form: form.as_deref(),
     };
     exchange.forged = question.identity_headers(exchange.gate.identity());
-    let verdict = unless_gone(session, route.chain.execute(&question)).await?;
+    let verdict =
+        in_time(exchange.time_left(), unless_gone(session, route.chain.execute(&question)))
+            .await??;
     Ok(judge(verdict, exchange))
+}
+
+/// What `work` comes to, if there is time enough.
+pub(super) async fn in_time<T>(left: Option<Duration>, work: impl Future<Output = T>) -> Result<T> {
+    let Some(left) = left else {
+        return Ok(work.await);
+    };
+    let late = || Error::explain(ErrorType::HTTPStatus(504), "the deadline of the route");
+    timeout(left, work).await.map_err(|_| late())
 }
 
 /// What `work` comes to; or an error as soon as the caller has gone, which ends what is done on its
@@ -179,6 +209,10 @@ fn read(request: &RequestHeader, exchange: &mut Exchange) -> std::result::Result
     let Some(host) = authority(request) else {
         return Err(bad(exchange, StatusCode::BAD_REQUEST, "the host cannot be told"));
     };
+    if !has_known_form(request) {
+        let why = "the request target is neither a path nor a URL";
+        return Err(bad(exchange, StatusCode::BAD_REQUEST, why));
+    }
     if !request.raw_path_is_utf8() {
         return Err(bad(exchange, StatusCode::BAD_REQUEST, "the path is not well encoded"));
     }

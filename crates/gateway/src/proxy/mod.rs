@@ -78,7 +78,7 @@ impl ProxyHttp for Gateway {
 
     async fn request_filter(&self, session: &mut Session, it: &mut Exchange) -> Result<bool> {
         let answer = match self.serves {
-            Serves::Proxy => admit::admit(session, it).await?,
+            Serves::Proxy => Box::pin(admit::admit(session, it)).await?,
             Serves::ForwardAuth => Some(verify::answer(session, it).await),
             Serves::Admin => Some(admin::answer(session, it, &self.telemetry, &self.readiness)),
         };

@@ -33,6 +33,12 @@ pub(super) fn change(
     exchange: &Exchange,
     received: Received,
 ) -> Result<()> {
+    // A server is sent a path, whatever a proxy was sent (RFC 9112 section 3.2.1): so it reads what was
+    // judged, and nothing else.
+    if !request.raw_path().starts_with(b"/") && request.raw_path() != b"*" {
+        let path = request.uri.path_and_query().map_or("/", |it| it.as_str()).to_owned();
+        request.set_raw_path(path.as_bytes())?;
+    }
     request.insert_header("X-Request-Id", &exchange.id)?;
     request.append_header(header::VIA, format!("{} tokenwright-gateway", received.version()))?;
     if let Some(peer) = exchange.peer {

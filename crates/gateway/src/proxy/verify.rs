@@ -63,7 +63,13 @@ pub(super) async fn answer(session: &Session, exchange: &mut Exchange) -> Answer
         form: None,
     };
     exchange.forged = question.identity_headers(exchange.gate.identity());
-    let Some(verdict) = hidden(route.chain.execute(&question).await) else {
+    let decided = admit::in_time(exchange.time_left(), route.chain.execute(&question)).await;
+    let Ok(decided) = decided else {
+        let why = "the deadline of the route has passed";
+        exchange.error = Some(why);
+        return Answer::problem(StatusCode::GATEWAY_TIMEOUT, why, &exchange.id);
+    };
+    let Some(verdict) = hidden(decided) else {
         exchange.error = Some("credentials in the query, which cannot be taken out");
         let why = "credentials in a query cannot be kept from the server on this way: send them in \
                    the header Authorization";

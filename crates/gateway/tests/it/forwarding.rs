@@ -243,3 +243,61 @@ async fn t29_a_request_with_two_lengths_is_refused() {
         assert_ne!(answer.matches("HTTP/1.1 200").count(), 2, "{lengths}: {answer}");
     }
 }
+
+/// What the library takes for the path `/` and sends on as it came would be judged as one thing and
+/// mean another.
+#[tokio::test]
+async fn t46_a_target_that_is_neither_a_path_nor_a_url_is_refused() {
+    let upstream = Upstream::echo().await;
+    let gateway = Gateway::start(&(upstream.settings("") + ROUTE));
+
+    for target in
+        ["kong/x", "%6bong/x", "../kong/x", "a%zz", "foo:bar://h/kong", "x?client_secret=s", "*"]
+    {
+        let mut raw = Raw::to(&gateway.address("public")).await;
+        raw.say(format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")).await;
+        let answer = raw.all().await;
+        assert_eq!(status(&answer), 400, "{target}: {answer}");
+    }
+}
+
+/// RFC 9112 section 3.2.1.
+#[tokio::test]
+async fn a_server_is_sent_a_path_where_a_whole_url_came() {
+    let upstream = Upstream::echo().await;
+    let gateway = Gateway::start(&(upstream.settings("") + ROUTE));
+
+    for (target, expected) in
+        [("http://a.example/x?a=1", "/x?a=1"), ("HTTP://a.example", "/"), ("/x", "/x")]
+    {
+        let mut raw = Raw::to(&gateway.address("public")).await;
+        raw.say(format!("GET {target} HTTP/1.1\r\nHost: a.example\r\n\r\n")).await;
+        let (head, body) = raw.message().await;
+        assert_eq!(status(&head), 200, "{target}: {head}");
+        let echo: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(echo["target"], expected, "{target}");
+    }
+}
+
+/// A route of this host must not be walked around by a host that some server takes for it.
+#[tokio::test]
+async fn t46_a_host_that_is_none_is_refused() {
+    let upstream = Upstream::echo().await;
+    let gateway = Gateway::start(&(upstream.settings("") + ROUTE));
+
+    for host in [
+        "Host: adm.example.com/\r\n",
+        "Host: adm.example.com#\r\n",
+        "Host: adm.example.com,z\r\n",
+        "Host: adm.example.com z\r\n",
+        "Host: [adm.example.com]\r\n",
+        "Host: adm%2eexample.com\r\n",
+        "Host: \r\n",
+        "",
+    ] {
+        let mut raw = Raw::to(&gateway.address("public")).await;
+        raw.say(format!("GET / HTTP/1.1\r\n{host}Connection: close\r\n\r\n")).await;
+        let answer = raw.all().await;
+        assert_eq!(status(&answer), 400, "{host:?}: {answer}");
+    }
+}

@@ -79,6 +79,31 @@ async fn a_deadline_ends_a_request_that_would_trickle_for_ever() {
     assert!((Duration::from_millis(400)..Duration::from_secs(5)).contains(&took), "{took:?}");
 }
 
+/// The deadline of a route is for all of a request, and so for what its policies wait for.
+#[tokio::test]
+async fn a_deadline_ends_the_wait_for_a_token_endpoint() {
+    let upstream = Upstream::echo().await;
+    let silent = Upstream::serve(|stream| async move {
+        let mut raw = Raw::on(stream);
+        raw.head().await;
+        // It has nothing to say.
+        raw.all().await;
+    })
+    .await;
+    let policies = format!(
+        "policies:\n  own:\n    oauth_client_credentials: {{ url: \"http://{}/token\", clientID: a, clientSecret: b }}\n",
+        silent.address
+    );
+    let route = "routes: [{ name: all, upstream: it, policies: [own], deadlineSeconds: 0.5 }]\n";
+    let gateway = Gateway::start(&(upstream.settings("") + &policies + route));
+
+    let started = Instant::now();
+    let answer = gateway.get("/").await;
+
+    assert_eq!(answer.status(), 504);
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+}
+
 #[tokio::test]
 async fn what_is_no_http_at_all_is_refused_and_nobody_dies_of_it() {
     let upstream = Upstream::echo().await;

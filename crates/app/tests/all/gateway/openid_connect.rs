@@ -353,6 +353,21 @@ async fn t46_claims_and_consumers_travel_on_and_the_callers_own_headers_never_do
     }
 }
 
+/// Two that begin alike are two; an empty name is none.
+#[tokio::test]
+async fn t46_a_consumer_is_the_whole_of_its_name() {
+    for end in ["bob", "eve"] {
+        let gateway = gateway(&json!({"consumer_claims": ["name"]}));
+        let name = format!("{}{end}", "a".repeat(256));
+        gateway.gives(&json!({"name": name}));
+        let passage = passage(gateway.with_basic().await);
+        assert!(lines(&passage).contains(&format!("x-consumer-username: {name}")));
+    }
+    let gateway = gateway(&json!({"consumer_claims": ["name"]}));
+    gateway.gives(&json!({"name": ""}));
+    assert_eq!(refusal(gateway.with_basic().await).status(), 403);
+}
+
 #[tokio::test]
 async fn who_is_no_consumer_is_forbidden_unless_that_is_optional() {
     let keys = json!({"consumer_claims": ["nope"]});
