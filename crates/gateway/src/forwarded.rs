@@ -123,8 +123,10 @@ pub(crate) fn tell(request: &mut RequestHeader, hop: &Hop<'_>, is_listed: bool) 
 /// Deletes what a caller says of itself, and what an application may not tell from it.
 fn forget(request: &mut RequestHeader) {
     let is_claim = |name: &str| {
-        let name = name.replace('_', "-");
-        name.starts_with("x-forwarded-") || name == FORWARDED || name == REAL_IP
+        // As `HeaderName::is_taken_for` has it.
+        let name = name.replace(|it: char| !it.is_ascii_alphanumeric(), "-");
+        let is_id = name == "x-request-id";
+        name.starts_with("x-forwarded-") || name == FORWARDED || name == REAL_IP || is_id
     };
     let names: Vec<_> =
         request.headers.keys().filter(|it| is_claim(it.as_str())).cloned().collect();

@@ -39,12 +39,12 @@ pub(super) fn change(
         let path = request.uri.path_and_query().map_or("/", |it| it.as_str()).to_owned();
         request.set_raw_path(path.as_bytes())?;
     }
-    request.insert_header("X-Request-Id", &exchange.id)?;
     request.append_header(header::VIA, format!("{} tokenwright-gateway", received.version()))?;
     if let Some(peer) = exchange.peer {
         let hop = Hop { peer, is_tls: received.is_tls, host: &exchange.host };
         forwarded::tell(request, &hop, exchange.is_listed)?;
     }
+    request.insert_header("X-Request-Id", &exchange.id)?;
     // After what we say of the way here: a policy may say more, in headers of its own choice.
     for name in exchange.forged.iter().chain(&exchange.passage.remove) {
         request.remove_header(&**name);
