@@ -316,26 +316,28 @@ async fn the_seeds_own_requests_work() {
     let server = Server::start_with(Options::default().with(option, "true"));
     let client = server.create_client(json!({"scope": "YOUR_SCOPE"})).await;
     let credentials = format!("client_id={}&client_secret={}", client.id, client.secret);
-    let form = "application/x-www-form-urlencoded";
     for more in ["", "&scope=YOUR_SCOPE"] {
-        let body = format!("grant_type=client_credentials&{credentials}{more}");
-        let request = server.http.post(server.at("/oauth/v2/oauth-token")).body(body);
-        let answer = Answer::to(request.header("content-type", form)).await;
-        assert_eq!(answer.json()["token_type"], "bearer", "{answer:?}");
-        assert_eq!(
-            uuid::Uuid::parse_str(&answer.text_at("/access_token")).unwrap().get_version_num(),
-            4
-        );
+        let answer = curl(&format!(
+            "-k -X POST {} -H 'content-type: application/x-www-form-urlencoded' \
+             -d 'grant_type=client_credentials&{credentials}{more}'",
+            server.at("/oauth/v2/oauth-token"),
+        ));
+        assert_eq!(answer["token_type"], "bearer", "{answer:?}");
+        let token = answer["access_token"].as_str().unwrap();
+        assert_eq!(uuid::Uuid::parse_str(token).unwrap().get_version_num(), 4);
     }
 
     let path = format!("/openid/token?grant_type=client_credentials&{credentials}");
-    let answer = Answer::to(server.http.post(server.at(&path))).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    let token = answer.text_at("/access_token");
+    let answer = curl(&format!("--location --request POST '{}'", server.at(&path)));
+    let token = answer["access_token"].as_str().unwrap().to_owned();
     assert!(token.len() == 32 && token.bytes().all(|it| it.is_ascii_alphanumeric()), "{token}");
-    let encoded = basic(&client.id, &client.secret);
-    let request = server.http.post(server.at("/openid/introspect")).form(&[("token", &token)]);
-    let told = Answer::to(request.header("authorization", encoded)).await.json();
+    let told = curl(&format!(
+        "--location '{}' --header 'Authorization: {}' \
+         --header 'Content-Type: application/x-www-form-urlencoded' \
+         --data-urlencode 'token={token}'",
+        server.at("/openid/introspect"),
+        basic(&client.id, &client.secret),
+    ));
     assert_eq!((&told["active"], &told["clientId"]), (&json!(true), &json!(client.id)));
 
     // Whatever the query held is nowhere.
@@ -343,6 +345,14 @@ async fn the_seeds_own_requests_work() {
     assert!(!printed.contains(&client.secret) && !printed.contains(&token));
     let both = server.http.post(server.at(&path)).form(&[GRANT]);
     Answer::to(both).await.assert_error(400, "invalid_request");
+}
+
+/// What curl prints, run by a shell as people do.
+fn curl(arguments: &str) -> Value {
+    let command = format!("curl -sS {arguments}");
+    let ran = std::process::Command::new("sh").args(["-ec", &command]).output().unwrap();
+    assert!(ran.status.success(), "{command}: {ran:?}");
+    serde_json::from_slice(&ran.stdout).unwrap()
 }
 
 /// The commands of a page of the documentation.
